@@ -1,0 +1,21 @@
+"""What can go wrong for a user. Each message says what was expected, what was found, where, and what to do."""
+
+
+class LitsError(Exception):
+    """Base of every error that is the user's to mend; the command line prints it as one line, without a trace."""
+
+
+class InputError(LitsError):
+    """A file or folder cannot be used as given: unreadable, of the wrong form, or missing."""
+
+
+class GeometryError(LitsError):
+    """Arrays that have to share one voxel grid do not."""
+
+
+class SettingError(LitsError):
+    """A setting, a name or a combination of them is not known or not allowed."""
+
+
+class OutputError(LitsError):
+    """A result cannot be written: read-only folder, full disk, or a file already there."""

@@ -1,0 +1,79 @@
+"""Writing that never leaves half a file: each result is written beside its place and renamed into it."""
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lits_toolkit.errors import InputError, OutputError
+
+
+def output_folder(folder: str | Path) -> Path:
+    """Make `folder` (with parents) and return it; OutputError where that is not allowed."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {_reason(error)}") from error
+    return folder
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; renamed onto it on success, removed on any failure.
+
+    The temporary name keeps the suffixes of `path`, since writers choose their format by them.
+    Raises OutputError for what the file system refuses (read-only, no space left).
+    """
+    path = Path(path)
+    output_folder(path.parent)
+    partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN becomes null, since JSON knows no NaN."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; InputError names the file where it is missing or not JSON."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable as JSON: {error}") from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def _reason(error: OSError) -> str:
+    reasons = {
+        errno.ENOSPC: "no space is left on the disk",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "you have no permission to write there",
+        errno.EPERM: "you have no permission to write there",
+        errno.ENOTDIR: "a part of that path is a file, not a folder",
+        errno.EEXIST: "a file of that name is in the way",
+    }
+    return reasons.get(error.errno or 0, error.strerror or str(error))
