@@ -1,0 +1,93 @@
+"""The cascade: liver, then tumours inside it (dissertation §3.1.6 to §3.1.8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR
+from lits_toolkit.data.prepare import to_network_grid
+from lits_toolkit.errors import SettingError
+from lits_toolkit.inference.postprocess import drop_unsure_components, largest_component
+from lits_toolkit.inference.windows import probability_volume
+from lits_toolkit.models.storage import Model
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where probabilities become masks."""
+
+    liver: float = 0.5
+    tumor: float = 0.5
+    tumor_component: float = 0.7
+    """A tumour component is kept if its highest probability reaches this."""
+
+
+def predict_mask(
+    volume: np.ndarray,
+    tumor_model: Model,
+    liver_model: Model | None = None,
+    liver: np.ndarray | None = None,
+    thresholds: Thresholds | None = None,
+    batch_size: int = 8,
+    progress: Callable[[str, int], None] | None = None,
+) -> np.ndarray:
+    """Segment one CT: (z, y, x) int16 HU to a (z, y, x) uint8 mask of the same shape.
+
+    The liver comes from `liver_model`, or, for the dissertation's local protocol (§4.1.1), from `liver`: a boolean
+    (z, y, x) array such as the reference's mask ≥ 1. `progress` is called with the stage and the slices just done.
+    Raises SettingError unless exactly one of the two is given.
+    """
+    if (liver_model is None) == (liver is None):
+        raise SettingError("expected either a liver model or a liver mask, found both or neither")
+    thresholds = thresholds or Thresholds()
+    if liver is None:
+        assert liver_model is not None
+        image = _network_input(volume, liver_model)
+        slices = np.arange(len(image))
+        probability = probability_volume(liver_model.network, image, slices, batch_size, _of(progress, "liver"))
+        liver = _upsample(probability, volume.shape) > thresholds.liver
+        liver = largest_component(liver)
+    mask = np.full(volume.shape, BACKGROUND, np.uint8)
+    mask[liver] = LIVER
+    if liver.any():
+        mask[_tumor(volume, liver, tumor_model, thresholds, batch_size, _of(progress, "tumor"))] = TUMOR
+    return mask
+
+
+def _tumor(
+    volume: np.ndarray,
+    liver: np.ndarray,
+    model: Model,
+    thresholds: Thresholds,
+    batch_size: int,
+    progress: Callable[[int], None] | None,
+) -> np.ndarray:
+    size = model.size
+    inside = _upsample(liver.astype(np.float32), (volume.shape[0], size, size)) >= 0.5
+    image = _network_input(volume, model) * inside
+    slices = np.flatnonzero(liver.any(axis=(1, 2)))
+    probability = probability_volume(model.network, image, slices, batch_size, progress)
+    probability = _upsample(probability, volume.shape)
+    found = (probability > thresholds.tumor) & liver
+    return drop_unsure_components(found, probability, thresholds.tumor_component)
+
+
+def _network_input(volume: np.ndarray, model: Model) -> np.ndarray:
+    low, high = model.window
+    return (to_network_grid(volume, model.size, model.window).astype(np.float32) - low) / (high - low)
+
+
+def _upsample(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Bilinear resize of each slice of a float32 (z, y, x) array to the y and x of `shape`."""
+    if array.shape == tuple(shape):
+        return array
+    import torch
+    from torch.nn import functional
+
+    slices = torch.from_numpy(array)[:, None]
+    return functional.interpolate(slices, size=tuple(shape[1:]), mode="bilinear", align_corners=False)[:, 0].numpy()
+
+
+def _of(progress: Callable[[str, int], None] | None, stage: str) -> Callable[[int], None] | None:
+    return None if progress is None else lambda slices: progress(stage, slices)

@@ -1,0 +1,50 @@
+"""A network over a whole volume: batches of slices in, a probability volume out."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lits_toolkit.models.network import Network
+
+
+def probability_volume(
+    network: "Network",
+    image: np.ndarray,
+    slices: np.ndarray,
+    batch_size: int = 8,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The probability of the network's object in each voxel.
+
+    `image` is (z, y, x) float32 in [0, 1] at the network's size; `slices` the indices to compute, the others are 0.
+    Beyond the volume's ends the network sees zeros, as in training. Returns (z, y, x) float32. The numbers do not
+    depend on `batch_size`. `progress` is called with the number of slices just done.
+    """
+    import torch
+
+    from lits_toolkit.models.network import CONTEXT_2D, SLICES_OUT_3D
+
+    volumetric = network.dimensions == 3
+    step = SLICES_OUT_3D if volumetric else 1
+    context = CONTEXT_2D if not volumetric else SLICES_OUT_3D // 2
+    starts = np.unique(slices // step) * step
+    height = image.shape[0]
+    padded = np.pad(image, ((context, context + step), (0, 0), (0, 0)))
+    probability = np.zeros(image.shape, np.float32)
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        for first in range(0, len(starts), batch_size):
+            batch = starts[first : first + batch_size]
+            windows = np.stack([padded[start : start + step + 2 * context] for start in batch])
+            images = torch.from_numpy(windows[:, None] if volumetric else windows).to(device)
+            if not volumetric:
+                images = images.contiguous(memory_format=torch.channels_last)
+            found = network(images).softmax(1)[:, 1].cpu().numpy()
+            for start, block in zip(batch, found if volumetric else found[:, None], strict=True):
+                end = min(start + step, height)
+                probability[start:end] = block[: end - start]
+            if progress:
+                progress(len(batch) * step)
+    return probability

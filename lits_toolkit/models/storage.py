@@ -1,0 +1,77 @@
+"""A model on disk: a folder with `model.json` and `weights.safetensors`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lits_toolkit.errors import InputError
+from lits_toolkit.files import output_folder, read_json, replacing, write_json
+from lits_toolkit.models.catalogue import build_model
+
+if TYPE_CHECKING:
+    from lits_toolkit.models.network import Network
+
+DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network and what is known of it."""
+
+    network: "Network"
+    """In evaluation mode."""
+    description: dict[str, Any]
+    """`model.json`: name, stage, settings, versions, the cohort, the scores."""
+
+    @property
+    def name(self) -> str:
+        """The name of its network in the catalogue."""
+        return str(self.description["name"])
+
+    @property
+    def stage(self) -> str:
+        """`liver` or `tumor`."""
+        return str(self.description["stage"])
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The HU window that the network saw in training."""
+        low, high = self.description["window"]
+        return int(low), int(high)
+
+    @property
+    def size(self) -> int:
+        """The y and x of the network's input, in pixels."""
+        return int(self.description["size"])
+
+
+def save_model(folder: str | Path, network: "Network", description: dict[str, Any]) -> None:
+    """Write weights and description; a model of an earlier epoch in the same folder is replaced."""
+    from safetensors.torch import save_file
+
+    folder = output_folder(folder)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with replacing(folder / WEIGHTS) as partial:
+        save_file(weights, partial)
+    write_json(folder / DESCRIPTION, description)
+
+
+def load_model(folder: str | Path) -> Model:
+    """Read a model folder; InputError where it is not one or its weights do not fit its description."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / DESCRIPTION).is_file():
+        raise InputError(f"{folder} is no model folder: it has no {DESCRIPTION}; `lits train` makes one")
+    description = read_json(folder / DESCRIPTION)
+    missing = [key for key in ("name", "stage", "window", "size") if key not in description]
+    if missing:
+        raise InputError(f"{folder / DESCRIPTION} lacks {', '.join(missing)}: it was not written by this toolkit")
+    network = build_model(description["name"])
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder / WEIGHTS} does not hold the weights of {description['name']}: {reason}") from error
+    return Model(network.eval(), description)
