@@ -1,0 +1,193 @@
+"""Lesions one by one: their sizes, and how well each one is found.
+
+A lesion is a component of the tumour region whose voxels touch by their faces. **Dice by size group** scores every
+reference lesion by itself, however the prediction connects them: its prediction is all voxels of the predicted
+lesions that overlap it. Where a predicted lesion overlaps several reference lesions, each of its voxels goes to the
+nearest of those, by the distance in mm to the nearest voxel of the lesion, and to the lower number where two are
+equally near. A lesion without overlap is a miss with Dice 0; a predicted lesion that overlaps no reference lesion is
+a false alarm, which has a size but no Dice.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import cc3d
+import edt
+import numpy as np
+from scipy import sparse
+
+from lits_toolkit.metrics.boxes import Box, bounding_box
+from lits_toolkit.metrics.overlap import Overlap
+from lits_toolkit.metrics.surface import Spacing, require_spacing
+
+SIZE_GROUPS = ("small", "medium", "large")
+"""Below 1000 voxels, from 1000 to 10 000, and above, at the CT's own resolution."""
+
+_TIE_MM = 1e-3
+"""Distances that differ by less are equal: above the rounding of float32, below any voxel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesions:
+    """The lesions of one tumour region, numbered from 1 in the order of their first voxel; row n-1 is lesion n."""
+
+    labels: np.ndarray
+    """(z, y, x) unsigned: the lesion's number, 0 outside."""
+    voxels: np.ndarray
+    """(n,) int64."""
+    centroids: np.ndarray
+    """(n, 3) float64, (z, y, x) in voxels."""
+    boxes: list[Box]
+
+    def __len__(self) -> int:
+        return len(self.voxels)
+
+
+@dataclass(frozen=True)
+class LesionScore:
+    """How well one reference lesion is found, or a predicted one that is none."""
+
+    kind: Literal["reference", "false alarm"]
+    lesion: int
+    """Its number in its own mask, from 1."""
+    overlap: Overlap
+    """The lesion, the prediction that is given to it, and what they share. A false alarm has only a prediction."""
+    centroid: tuple[float, float, float]
+    """(z, y, x) in voxels."""
+
+    @property
+    def voxels(self) -> int:
+        """The lesion's own size."""
+        return self.overlap.reference if self.kind == "reference" else self.overlap.prediction
+
+    @property
+    def size_group(self) -> str:
+        """By the lesion's own size."""
+        return size_group(self.voxels)
+
+    @property
+    def dice(self) -> float:
+        """0 for a miss; NaN for a false alarm."""
+        return self.overlap.dice if self.kind == "reference" else math.nan
+
+    @property
+    def detected(self) -> bool:
+        """Whether any predicted voxel lies in this reference lesion."""
+        return self.overlap.intersection > 0
+
+
+def size_group(voxels: int) -> str:
+    """The size group of a lesion.
+
+    >>> [size_group(voxels) for voxels in (999, 1000, 10_000, 10_001)]
+    ['small', 'medium', 'medium', 'large']
+    """
+    if voxels < 1000:
+        return "small"
+    return "medium" if voxels <= 10_000 else "large"
+
+
+def find_lesions(tumor: np.ndarray) -> Lesions:
+    """Number the lesions of a tumour region: its components by face neighbours (6).
+
+    Args:
+        tumor: (z, y, x) of any dtype; what is not 0 is tumour.
+    """
+    if not tumor.size:  # cc3d refuses an array without voxels
+        return Lesions(np.zeros(tumor.shape, np.uint16), np.zeros(0, np.int64), np.zeros((0, 3)), [])
+    labels = cc3d.connected_components(np.ascontiguousarray(tumor, bool), connectivity=6)
+    statistics = cc3d.statistics(labels)
+    return Lesions(
+        labels=labels,
+        voxels=statistics["voxel_counts"][1:].astype(np.int64),
+        centroids=statistics["centroids"][1:].astype(float),
+        boxes=statistics["bounding_boxes"][1:],
+    )
+
+
+def score_lesions(reference: np.ndarray, prediction: np.ndarray, spacing_mm: Spacing) -> list[LesionScore]:
+    """Score every reference lesion by itself, and list the false alarms after them.
+
+    Args:
+        reference: (z, y, x) tumour region of the expert, of any dtype; what is not 0 is tumour.
+        prediction: (z, y, x) tumour region of ours, likewise.
+        spacing_mm: Distance of neighbouring voxels along (z, y, x).
+
+    Raises:
+        GeometryError: The regions are not three-dimensional or differ in shape, or a spacing is not positive.
+    """
+    require_spacing(spacing_mm)
+    box = bounding_box(reference, prediction)
+    corner = np.array([side.start for side in box])
+    expected, found = find_lesions(reference[box]), find_lesions(prediction[box])
+    shared = shared_voxels(expected, found)
+    given = _given_voxels(expected, found, shared, spacing_mm)
+    intersections = shared.sum(axis=1)
+    scores = [
+        LesionScore(
+            "reference",
+            lesion=number + 1,
+            overlap=Overlap(int(expected.voxels[number]), int(given[number]), int(intersections[number])),
+            centroid=_point(expected.centroids[number] + corner),
+        )
+        for number in range(len(expected))
+    ]
+    alarms = [
+        LesionScore(
+            "false alarm",
+            lesion=int(number) + 1,
+            overlap=Overlap(0, int(found.voxels[number]), 0),
+            centroid=_point(found.centroids[number] + corner),
+        )
+        for number in np.flatnonzero(shared.sum(axis=0) == 0)
+    ]
+    return scores + alarms
+
+
+def shared_voxels(expected: Lesions, found: Lesions) -> sparse.csr_array:
+    """Count the voxels that each reference lesion shares with each predicted one.
+
+    Returns:
+        (reference lesions, predicted lesions) int64, sparse; row and column n-1 belong to lesion n.
+    """
+    both = (expected.labels > 0) & (found.labels > 0)
+    pairs = expected.labels[both].astype(np.int64) - 1, found.labels[both].astype(np.int64) - 1
+    counted = sparse.coo_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(len(expected), len(found)))
+    return counted.tocsr()  # adds up what falls on one place
+
+
+def _given_voxels(expected: Lesions, found: Lesions, shared: sparse.csr_array, spacing_mm: Spacing) -> np.ndarray:
+    """(reference lesions,) int64: the size of the prediction that is given to each."""
+    given = np.zeros(len(expected), np.int64)
+    touched = shared.tocsc()
+    for number in range(len(found)):
+        rivals = touched.indices[touched.indptr[number] : touched.indptr[number + 1]]
+        if len(rivals) == 1:
+            given[rivals[0]] += found.voxels[number]
+        elif len(rivals) > 1:
+            given += _split(expected, found, number, rivals, spacing_mm)
+    return given
+
+
+def _split(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
+    """(reference lesions,) int64: the voxels of one predicted lesion that lie nearest to each of its rivals."""
+    box = _joint_box([found.boxes[number], *(expected.boxes[rival] for rival in rivals)])
+    predicted = found.labels[box] == number + 1
+    labels = expected.labels[box]
+    nearest = np.zeros(np.count_nonzero(predicted), np.int64)
+    nearest_mm = np.full(len(nearest), np.inf, np.float32)
+    for rival in np.sort(rivals):
+        distance_mm = edt.edt(labels != rival + 1, anisotropy=spacing_mm)[predicted]
+        nearer = distance_mm < nearest_mm - _TIE_MM
+        nearest[nearer], nearest_mm[nearer] = rival, distance_mm[nearer]
+    return np.bincount(nearest, minlength=len(expected))
+
+
+def _joint_box(boxes: list[Box]) -> Box:
+    z, y, x = (slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
+    return z, y, x
+
+
+def _point(zyx: np.ndarray) -> tuple[float, float, float]:
+    return float(zyx[0]), float(zyx[1]), float(zyx[2])
