@@ -1,0 +1,120 @@
+"""What every plotting function returns, and how a picture is saved."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lits_toolkit.errors import SettingError
+from lits_toolkit.figures.style import DPI, house_style
+from lits_toolkit.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_BYTES = 300_000
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure together with the data that it shows, so that tests and readers can look at the numbers."""
+
+    figure: "Figure"
+    data: pd.DataFrame
+    """Tidy: one row for each thing that is drawn, after selection and ordering."""
+
+    def __repr__(self) -> str:
+        width, height = self.figure.get_size_inches()
+        return f"Drawn({width:.1f} × {height:.1f} inches, {len(self.data)} rows of data)"
+
+    def _repr_png_(self) -> bytes:
+        """What Jupyter shows when the picture is a cell's last expression: the same bytes that are saved."""
+        return png_bytes(self)
+
+
+def new_axes(
+    rows: int = 1, columns: int = 1, *, inches: tuple[float, float], share_x: bool = False, share_y: bool = False
+) -> tuple["Figure", list["Axes"]]:
+    """Make a figure of its own, outside pyplot: nothing to close, and Jupyter does not show it twice."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)
+    axes = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def use_axes(axes: "list[Axes] | Axes | None", count: int, **layout: object) -> tuple["Figure", list["Axes"]]:
+    """Return the caller's axes and their figure, or new ones made by `new_axes(**layout)`.
+
+    Raises SettingError if there are not `count` of them.
+    """
+    if axes is None:
+        return new_axes(**layout)  # type: ignore[arg-type]
+    given = list(axes) if isinstance(axes, list | tuple) else [axes]
+    if len(given) != count:
+        raise SettingError(f"this figure has {count} panels: expected as many axes, got {len(given)}")
+    return given[0].get_figure(root=True), given  # type: ignore[return-value]
+
+
+def png_bytes(drawn: Drawn, most_bytes: int = MOST_BYTES) -> bytes:
+    """Render as PNG, the same bytes whenever and wherever it is called with the same data.
+
+    The noise of a CT hardly compresses. A picture above `most_bytes` gets a palette, of fewer and fewer greys, which
+    no eye tells from the original; only if that does not do, fewer pixels.
+    """
+    dpi = float(DPI)
+    while True:
+        full = io.BytesIO()
+        with house_style():
+            # Without the version of matplotlib in the file, a picture changes only if its pixels do.
+            drawn.figure.savefig(full, format="png", dpi=dpi, metadata={"Software": None})
+        if full.tell() <= most_bytes:
+            return full.getvalue()
+        for greys in (64, 40, 28):
+            small = _with_palette(full, greys, dpi)
+            if len(small) <= most_bytes:
+                return small
+        if dpi < DPI / 2:
+            return small
+        dpi *= 0.85
+
+
+def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
+    """The picture with at most 256 colours: evenly spaced greys, and the rest for what has a hue.
+
+    A palette chosen over all pixels would spend itself on the greys and dull the few coloured lines.
+    """
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(png) as image:
+        colors = np.asarray(image.convert("RGB"))
+    is_grey = np.ptp(colors, axis=2) < 6
+    indices = np.round(colors[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
+    palette = np.repeat(np.round(np.linspace(0, 255, greys)).astype(np.uint8)[:, None], 3, axis=1)
+    if not is_grey.all():
+        hues = Image.fromarray(colors[~is_grey][None]).quantize(
+            3 * greys, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
+        indices[~is_grey] = np.asarray(hues)[0] + greys
+        palette = np.concatenate([palette, np.array(hues.getpalette(), np.uint8).reshape(-1, 3)])
+    small = Image.fromarray(indices, mode="P")
+    small.putpalette(palette.ravel().tolist())
+    output = io.BytesIO()
+    small.save(output, format="PNG", optimize=True, dpi=(dpi, dpi))
+    return output.getvalue()
+
+
+def save_figure(drawn: Drawn, folder: str | Path, name: str) -> Path:
+    """Save as `folder/name.png` (130 dpi, below 300 kB, reproducible to the byte) and return the path.
+
+    Raises OutputError where the folder cannot be written.
+    """
+    path = Path(folder) / f"{name.removesuffix('.png')}.png"
+    with replacing(path) as partial:
+        partial.write_bytes(png_bytes(drawn))
+    return path

@@ -1,0 +1,127 @@
+"""Where the prediction is right and where not: hits, misses and false alarms told apart, lesion by lesion."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lits_toolkit.data.case import TUMOR, Case
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.drawn import Drawn
+from lits_toolkit.figures.panels import (
+    AxialSlice,
+    bottom_legend,
+    fill,
+    largest_mm,
+    line_key,
+    mark,
+    outline,
+    panel_grid,
+    patch_key,
+    show_slice,
+)
+from lits_toolkit.figures.points import count_of
+from lits_toolkit.figures.slices import take_slice
+from lits_toolkit.figures.style import FALSE_ALARM, HIT, MISS, PREDICTION, REFERENCE, house_style
+from lits_toolkit.metrics.lesions import find_lesions, shared_voxels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STATUS = {1: ("hit", HIT), 2: ("miss", MISS), 3: ("false alarm", FALSE_ALARM)}
+"""Value in a status array → its name and colour; 0 is where there is no lesion."""
+
+
+def lesion_status(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """What became of each lesion, as a uint8 array of the masks' shape (z, y, x): see `STATUS`.
+
+    A hit is a reference lesion that the prediction touches, together with the predicted lesions that touch one; a
+    miss is a reference lesion that nothing predicted touches; a false alarm a predicted lesion that touches none.
+    """
+    expected, found = find_lesions(reference == TUMOR), find_lesions(prediction == TUMOR)
+    shared = shared_voxels(expected, found)
+    status = np.zeros(reference.shape, dtype=np.uint8)
+    for lesions, overlapping, otherwise in ((expected, shared.sum(axis=1), 2), (found, shared.sum(axis=0), 3)):
+        fate = np.where(np.asarray(overlapping) > 0, 1, otherwise)
+        inside = lesions.labels > 0
+        status[inside] = fate[lesions.labels[inside].astype(int) - 1]
+    return status
+
+
+def take_overlay(case: Case, prediction: np.ndarray, z: int | None = None, margin_mm: float = 15.0) -> AxialSlice:
+    """A slice of a case with its lesions' status, shown from the liver to `margin_mm` around it.
+
+    Without `z` it is the slice that shows the most different fates, and of those the one with the most tumour.
+    Raises InputError if the case has no reference.
+    """
+    if case.reference is None:
+        raise InputError(f"{case.name} has no reference mask: hits and misses cannot be told apart")
+    status = lesion_status(case.reference, prediction)
+    if z is None:
+        fates = sum((status == value).any(axis=(1, 2)).astype(int) for value in STATUS)
+        z = int(np.lexsort(((status > 0).sum(axis=(1, 2)), fates))[-1])
+    return take_slice(case, z, prediction, status=status, margin_mm=margin_mm)
+
+
+@house_style()
+def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
+    """A panel per case: reference outlined in blue, prediction in red; hits are tinted, misses lie
+    in a circle and false alarms in a square.
+
+    `slices` come from `take_overlay`. The data has a row per slice: case, z, hits, misses, false_alarms (connected
+    regions within this slice that have that status).
+    """
+    if any(piece.status is None for piece in slices):
+        raise InputError("these slices do not know what became of the lesions: take them with take_overlay")
+    data = _count_regions(slices)
+    figure, panels = panel_grid(slices, axes, title_lines=2)
+    size_mm = largest_mm(slices)
+    for ax, piece, row in zip(panels, slices, data.itertuples(), strict=True):
+        counts = ", ".join(
+            count_of(int(number), name).replace("misss", "misses")
+            for number, name in ((row.hits, "hit"), (row.misses, "miss"), (row.false_alarms, "false alarm"))
+            if number
+        )
+        show_slice(ax, piece, size_mm, "\n" + (counts or "no lesion here"))
+        for value, (_, color) in STATUS.items():
+            fill(ax, piece.status == value, color, 0.45)
+        for mask, color in ((piece.reference, REFERENCE), (piece.prediction, PREDICTION)):
+            outline(ax, mask == TUMOR, color, 1.3)
+        # What went wrong is often a few pixels large: a mark around it makes it seen, and its form tells which it is.
+        for lesion in find_lesions((piece.status == 2)[np.newaxis]).boxes:
+            mark(ax, lesion[1:], piece.spacing_mm, MISS, round=True)
+        for lesion in find_lesions((piece.status == 3)[np.newaxis]).boxes:
+            mark(ax, lesion[1:], piece.spacing_mm, FALSE_ALARM, round=False)
+    bottom_legend(
+        figure,
+        [
+            line_key(REFERENCE, "reference"),
+            line_key(PREDICTION, "prediction"),
+            patch_key(HIT, "hit"),
+            line_key(MISS, "miss", marker="o", markerfacecolor="none", markersize=9, linestyle="none"),
+            line_key(FALSE_ALARM, "false alarm", marker="s", markerfacecolor="none", markersize=8, linestyle="none"),
+        ],
+    )
+    figure.suptitle(f"Hits, misses and false alarms · {label}")
+    return Drawn(figure, data)
+
+
+def cases_from_worst_to_best(cases: pd.DataFrame, count: int) -> list[str]:
+    """At most `count` names from a `cases.csv` table, spread evenly from the lowest to the highest tumour Dice.
+
+    Cases without tumour in reference and prediction have nothing to show and are left out.
+    """
+    shown = cases[(cases["lesions"] > 0) | (cases["lesions_predicted"] > 0)].sort_values(["tumor_dice", "case"])
+    places = np.unique(np.linspace(0, len(shown) - 1, min(count, len(shown))).round().astype(int))
+    return list(shown["case"].iloc[places])
+
+
+def _count_regions(slices: Sequence[AxialSlice]) -> pd.DataFrame:
+    rows = []
+    for piece in slices:
+        counts = [len(find_lesions((piece.status == value)[np.newaxis])) for value in STATUS]
+        rows.append(
+            {"case": piece.case, "z": piece.z, "hits": counts[0], "misses": counts[1], "false_alarms": counts[2]}
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,39 @@
+"""Small helpers that several families of figures share: spreading points, wording counts, shortening names."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def spread(count: int, width: float) -> np.ndarray:
+    """Sideways offsets, float64 (count,), within ±width/2, that keep `count` points apart without chance.
+
+    Multiples of the golden ratio fill an interval evenly however many there are; the first point stays in the middle.
+
+    >>> spread(1, 0.4)
+    array([0.])
+    """
+    golden = (np.sqrt(5) - 1) / 2
+    return ((np.arange(count) * golden + 0.5) % 1 - 0.5) * width
+
+
+def count_of(number: int, thing: str) -> str:
+    """Word a count with its plural.
+
+    >>> count_of(1, "case"), count_of(3, "case")
+    ('1 case', '3 cases')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}".replace(",", " ")
+
+
+def short_names(names: Sequence[str]) -> tuple[list[str], str]:
+    """Split off the words that all names begin with: the rests, which fit under an axis, and what was split off.
+
+    >>> short_names(["volume-3", "volume-12"]), short_names(["volume-3"]), short_names(["ann", "anton"])
+    ((['3', '12'], 'volume-'), (['volume-3'], ''), (['ann', 'anton'], ''))
+    """
+    first, last = min(names), max(names)  # what these two share, all share
+    differing = [place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b]
+    shared = first[: differing[0]] if differing else ""
+    prefix = shared[: max(shared.rfind(mark) for mark in "-_. ") + 1]
+    return [name.removeprefix(prefix) for name in names], prefix

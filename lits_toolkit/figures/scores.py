@@ -1,0 +1,165 @@
+"""Scores case by case, from the smallest to the largest mean tumour size (Figures 4.1 and 4.2 of the dissertation)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.points import count_of, short_names
+from lits_toolkit.figures.style import FAINT, INK, PREDICTION, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_NAMES = 45
+_WORST, _APART = 5, 3
+
+ERRORS = {
+    "tumor_voe": ("VOE (%)", 100.0),
+    "tumor_rvd": ("RVD (%), signed", 100.0),
+    "tumor_assd_mm": ("ASSD (mm)", 1.0),
+}
+"""Column of the score table → axis label and the factor to its unit."""
+
+
+@house_style()
+def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None) -> Drawn:
+    """Tumour Dice of each case, ordered by the mean size of the case's tumours, on bands of the size groups.
+
+    `cases` is the table `cases.csv` of a run. Cases without a tumour in the reference are left out, since their Dice
+    can only be 0 or 1, and counted in the title. The data has the columns case, place (from 0), mean_lesion_voxels,
+    size_group (of the mean), tumor_dice. Raises InputError if no case has a tumour.
+    """
+    data, left_out = _by_mean_size(cases, ["tumor_dice"])
+    figure, (ax,) = use_axes(ax, 1, inches=(9, 4.4))
+    _bands(ax, data)
+    ax.vlines(data["place"], 0, data["tumor_dice"], color=PREDICTION, linewidth=_stem(len(data)), alpha=0.45)
+    ax.scatter(data["place"], data["tumor_dice"], s=_dot(len(data)), color=PREDICTION, zorder=3, clip_on=False)
+    mean = data["tumor_dice"].mean()
+    ax.axhline(mean, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
+    ax.annotate(
+        f"mean\n{mean:.3f}", (1, mean), (4, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=9
+    )
+    ax.axhline(0, color=INK, linewidth=0.9, zorder=2)
+    ax.set_ylim(-0.03, 1.02)
+    ax.set_ylabel("tumour Dice")
+    _name_cases(ax, data, data["tumor_dice"])
+    figure.suptitle(f"Tumour Dice per case · {label}, {_how_many(len(data), left_out)}")
+    return Drawn(figure, data)
+
+
+@house_style()
+def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
+    """Volumetric overlap error, relative volume difference and mean surface distance of the tumour, case by case.
+
+    Same cases and order as `draw_dice_per_case`. VOE and RVD are in percent, RVD is signed (above 0: too much
+    predicted), ASSD is in mm. What is undefined, as a distance to an empty prediction, is a cross on the lower edge.
+    The data is tidy: case, place, mean_lesion_voxels, size_group, error (column of `cases`), value (in the unit drawn).
+    """
+    table, left_out = _by_mean_size(cases, list(ERRORS))
+    figure, panels = use_axes(axes, len(ERRORS), rows=len(ERRORS), inches=(9, 6.8), share_x=True)
+    parts = []
+    for number, (ax, (column, (unit, factor))) in enumerate(zip(panels, ERRORS.items(), strict=True)):
+        values = table[column] * factor
+        parts.append(table.drop(columns=list(ERRORS)).assign(error=column, value=values))
+        ax.vlines(table["place"], 0, values, color=PREDICTION, linewidth=_stem(len(table)), alpha=0.45)
+        ax.scatter(table["place"], values, s=_dot(len(table)), color=PREDICTION, zorder=3)
+        _limit(ax, column, values)
+        undefined = table.loc[values.isna(), "place"]
+        low = ax.get_ylim()[0]
+        ax.scatter(undefined, np.full(len(undefined), low), s=34, marker="x", color=INK, clip_on=False, zorder=4)
+        ax.axhline(0, color=INK, linewidth=0.9, zorder=2)
+        _bands(ax, table, named=number == 0)
+        ax.set_ylabel(unit)
+        if len(undefined):
+            ax.set_title(f"× undefined in {count_of(len(undefined), 'case')}: nothing was predicted", fontsize=8.5)
+    figure.align_ylabels(panels)
+    _name_cases(panels[-1], table, None)
+    figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(table), left_out)}")
+    return Drawn(figure, pd.concat(parts, ignore_index=True))
+
+
+def _by_mean_size(cases: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:
+    with_tumor = cases[cases["lesions"] > 0].sort_values(["mean_lesion_voxels", "case"])
+    if with_tumor.empty:
+        raise InputError("no case has a tumour in its reference: tumour scores per case have nothing to show")
+    table = with_tumor[["case", "mean_lesion_voxels"]].assign(
+        place=np.arange(len(with_tumor)),
+        size_group=[size_group(int(voxels)) for voxels in with_tumor["mean_lesion_voxels"]],
+        **{column: with_tumor[column] for column in columns},
+    )
+    return table.reset_index(drop=True), len(cases) - len(with_tumor)
+
+
+def _bands(ax: "Axes", data: pd.DataFrame, named: bool = True) -> None:
+    """Shade the stretch of cases whose mean tumour size lies in each group, and name it above."""
+    for group in SIZE_GROUPS:
+        places = data.loc[data["size_group"] == group, "place"]
+        if places.empty:
+            continue
+        left, right = places.min() - 0.5, places.max() + 0.5
+        ax.axvspan(left, right, color=SIZE_GROUP_COLORS[group], alpha=0.16, linewidth=0, zorder=0)
+        if named:
+            ax.annotate(
+                group, ((left + right) / 2, 1), (0, 3), ("data", "axes fraction"), "offset points",
+                ha="center", va="bottom", fontsize=8.5, color=FAINT,
+            )  # fmt: skip
+    ax.set_xlim(-0.5, len(data) - 0.5)
+
+
+def _name_cases(ax: "Axes", data: pd.DataFrame, worst_by: pd.Series | None) -> None:
+    names, prefix = short_names(list(data["case"]))
+    if len(data) <= _MOST_NAMES:
+        crowded = max(map(len, names)) * len(names) > 70
+        ax.set_xticks(data["place"], names, rotation=90 if crowded else 0, fontsize=9 if len(data) <= 30 else 7.5)
+    else:
+        ax.set_xticks([])
+        if worst_by is not None:
+            for index in _worst_apart(worst_by):
+                ax.annotate(
+                    names[index], (data["place"][index], worst_by[index]), (0, 6), textcoords="offset points",
+                    ha="center", rotation=90, fontsize=8,
+                )  # fmt: skip
+    named = f" (numbers: {prefix}N)" if prefix else ""
+    ax.tick_params(axis="x", length=0, pad=7)
+    ax.set_xlabel(f"cases by their mean tumour size, on bands of its size group{named}")
+
+
+def _worst_apart(scores: pd.Series) -> list[int]:
+    """Places of the lowest scores, of equal ones those of the largest tumours, far enough apart to be named."""
+    chosen: list[int] = []
+    for place in scores.iloc[::-1].sort_values(kind="stable").index:
+        if all(abs(place - other) >= _APART for other in chosen):
+            chosen.append(int(place))
+    return chosen[:_WORST]
+
+
+def _limit(ax: "Axes", column: str, values: pd.Series) -> None:
+    largest = float(np.nanmax(np.abs(values))) if values.notna().any() else 1.0
+    if column == "tumor_voe":
+        ax.set_ylim(0, 105)
+    elif column == "tumor_rvd":
+        # One case with hundreds of percent would flatten all others: beyond ±100 % the axis is logarithmic.
+        if largest > 300:
+            ax.set_yscale("symlog", linthresh=100, linscale=1.5)
+        low = min(-100.0, float(np.nanmin(values)) if values.notna().any() else -100.0)
+        ax.set_ylim(low * 1.1, max(largest, 100.0) * 1.1)
+    else:
+        ax.set_ylim(0, largest * 1.1 or 1.0)
+
+
+def _how_many(shown: int, left_out: int) -> str:
+    note = f" ({left_out} without tumour left out)" if left_out else ""
+    return count_of(shown, "case") + note
+
+
+def _stem(count: int) -> float:
+    return float(np.clip(90 / count, 1.0, 5.0))
+
+
+def _dot(count: int) -> float:
+    return float(np.clip(900 / count, 14, 60))

@@ -1,0 +1,69 @@
+"""One look for every figure: a colour means the same thing everywhere, and no global setting is touched."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# The colours are Okabe and Ito's, told apart with any of the common colour-vision deficiencies,
+# brightened where a line of that colour has to be seen on a dark CT.
+REFERENCE = "#1f8fff"
+PREDICTION = "#f5333f"
+HIT = "#3ddc97"
+MISS = "#ffd400"
+FALSE_ALARM = "#e05cf0"
+
+LABEL_COLORS = {"background": "#8c8c8c", "liver": "#009e73", "tumor": "#e69f00"}
+LABEL_NAMES = {"background": "background", "liver": "liver", "tumor": "tumour"}
+
+SIZE_GROUP_COLORS = {"small": "#8ecae6", "medium": "#2a9dc7", "large": "#0b4f77"}
+SIZE_GROUP_RANGES = {"small": "< 1 000 voxels", "medium": "1 000–10 000 voxels", "large": "> 10 000 voxels"}
+
+METHOD_COLORS = (PREDICTION, "#8a8a8a", "#4d4d4d", "#b58a3c")
+"""The run looked at, and then what it is compared with."""
+
+STAGE_NAMES = {"liver": "liver stage", "tumor": "tumour stage"}
+
+INK = "#262626"
+FAINT = "#767676"
+
+DPI = 130
+
+_RC: dict[str, Any] = {
+    "figure.facecolor": "white",
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+    "savefig.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so pictures agree between machines
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the project's style within the `with` block (or the decorated function), and nowhere else."""
+    from matplotlib import style
+
+    with style.context(["default", _RC]):  # from matplotlib's defaults: the user's own settings do not shine through
+        yield

@@ -1,0 +1,95 @@
+"""How training went: losses and validation Dice per epoch, one column of panels per stage."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.style import FAINT, STAGE_NAMES, house_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TRAINING, VALIDATION = "#9a9a9a", "#5e3c99"
+
+
+@house_style()
+def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
+    """Loss in training and validation (above) and validation Dice with its best epoch (below), for each model.
+
+    `history` holds the rows of one or several `history.csv`, told apart by the columns stage and model; each pair
+    makes a column of panels, so `axes`, where given, are the upper row and then the lower. The data is tidy:
+    stage, model, epoch, curve ("train_loss" | "validation_loss" | "validation_dice"), value, best (bool).
+    Raises InputError if the history has no epoch.
+    """
+    if history.empty:
+        raise InputError("the training history has no epoch: expected the rows of at least one history.csv")
+    models = list(history[["stage", "model"]].drop_duplicates().itertuples(index=False, name=None))
+    count = len(models)
+    figure, panels = use_axes(
+        axes, 2 * count, rows=2, columns=count, inches=(max(4.6 * count, 5.5), 5.8), share_y=False
+    )
+    parts = []
+    for column, (stage, model) in enumerate(models):
+        rows = history[(history["stage"] == stage) & (history["model"] == model)].sort_values("epoch")
+        loss, dice = panels[column], panels[count + column]
+        parts.append(_curves(rows))
+        _draw_losses(loss, rows)
+        _draw_dice(dice, rows)
+        loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()} · {model}")
+        loss.legend(loc="upper right")
+        if column == 0:
+            loss.set_ylabel("loss")
+            dice.set_ylabel("Dice, validation slices")
+    figure.suptitle(f"Training · {label}")
+    return Drawn(figure, pd.concat(parts, ignore_index=True))
+
+
+def _draw_losses(ax: "Axes", rows: pd.DataFrame) -> None:
+    marker = "o" if len(rows) < 3 else None
+    ax.plot(rows["epoch"], rows["train_loss"], color=TRAINING, marker=marker, label="training")
+    ax.plot(rows["epoch"], rows["validation_loss"], color=VALIDATION, marker=marker, label="validation")
+    ax.set_ylim(0, max(rows[["train_loss", "validation_loss"]].max().max() * 1.1, 1e-9))
+    _count_epochs(ax, rows)
+
+
+def _draw_dice(ax: "Axes", rows: pd.DataFrame) -> None:
+    marker = "o" if len(rows) < 3 else None
+    ax.plot(rows["epoch"], rows["validation_dice"], color=VALIDATION, marker=marker)
+    ax.set_ylim(0, 1)
+    ax.set_xlabel("epoch")
+    _count_epochs(ax, rows)
+    if rows["validation_dice"].notna().any():
+        best = rows.loc[rows["validation_dice"].idxmax()]
+        ax.plot(best["epoch"], best["validation_dice"], "o", color=VALIDATION, markersize=7, clip_on=False)
+        ax.axhline(best["validation_dice"], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+        low = best["validation_dice"] < 0.25  # then the lower corner is where the curve is
+        ax.text(
+            0.98,
+            0.93 if low else 0.05,
+            f"best {best['validation_dice']:.3f}, epoch {best['epoch']:.0f}",
+            transform=ax.transAxes,
+            ha="right",
+            va="top" if low else "bottom",
+        )
+
+
+def _count_epochs(ax: "Axes", rows: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = rows["epoch"].min(), rows["epoch"].max()
+    margin = max((last - first) * 0.03, 0.5)
+    ax.set_xlim(first - margin, last + margin)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _curves(rows: pd.DataFrame) -> pd.DataFrame:
+    curves = ["train_loss", "validation_loss", "validation_dice"]
+    tidy = rows.melt(["stage", "model", "epoch"], curves, "curve", "value")
+    tidy["best"] = False
+    if rows["validation_dice"].notna().any():
+        best = rows.loc[rows["validation_dice"].idxmax(), "epoch"]
+        tidy["best"] = (tidy["curve"] == "validation_dice") & (tidy["epoch"] == best)
+    return tidy
