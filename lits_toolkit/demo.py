@@ -1,0 +1,250 @@
+"""The demo: the whole way of the data on the built-in phantom cohort, in minutes, with nothing downloaded."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lits_toolkit.data.case import CaseFiles, mask_file_name
+from lits_toolkit.data.phantom import make_phantom
+from lits_toolkit.data.splits import Split
+from lits_toolkit.errors import InputError
+from lits_toolkit.files import output_folder, write_json
+from lits_toolkit.study.workspace import Workspace
+
+RUN = "cascade"
+"""The name under which the demo's predictions and scores are kept."""
+SUMMARY = "summary.json"
+LABEL = "phantom cohort"
+MODEL = "2d-mobilenet_v2-top"
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How large the demo is."""
+
+    train: int = 24
+    """Phantom cases to train on."""
+    validation: int = 3
+    """Phantom cases by which the best epoch is chosen."""
+    test: int = 8
+    """Phantom cases held out for the scores."""
+    size: int = 256
+    """Matrix in y and x."""
+    slices: int = 48
+    """Axial slices per case."""
+    liver_epochs: int = 1
+    tumor_epochs: int = 8
+    seed: int = 0
+    """Of the cohort and of the training."""
+
+    @property
+    def split(self) -> Split:
+        """The first cases are trained on, the last are held out."""
+        names = [f"volume-{index}" for index in range(self.train + self.validation + self.test)]
+        held = self.train + self.validation
+        return Split(tuple(names[: self.train]), tuple(names[self.train : held]), tuple(names[held:]))
+
+
+SMOKE = DemoSettings(train=3, validation=1, test=2, size=64, slices=24, liver_epochs=2, tumor_epochs=2)
+"""A demo of seconds, for tests and for a first look: it runs every step, and its scores mean nothing."""
+
+
+def open_workspace(folder: str | Path, smoke: bool = False) -> Workspace:
+    """The workspace in `folder`; where there is none, the demo is made there first (minutes; seconds if `smoke`).
+
+    What notebooks begin with, so that each runs at once on a machine without data.
+    """
+    workspace = Workspace(Path(folder))
+    if not workspace.exists:
+        run_demo(folder, SMOKE if smoke else DemoSettings(), figures=False)
+    return workspace
+
+
+def run_demo(
+    folder: str | Path,
+    settings: DemoSettings | None = None,
+    figures: bool = True,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Make, check, prepare, train, predict, score, and render every figure; returns what `summary.json` holds.
+
+    Interrupted, the same call goes on where it stopped. SettingError where `folder` holds another study.
+    """
+    settings = settings or DemoSettings()
+    workspace = Workspace(output_folder(folder))
+    console = console or Console()
+    seconds: dict[str, float] = {}
+
+    with _step(console, seconds, "phantom", f"drawing {len(settings.split.train)} + … phantom cases"):
+        write_phantoms(workspace.folder / "cohort", settings)
+        workspace.begin(workspace.folder / "cohort", settings.split, LABEL)
+    cases = workspace.cohort_cases()
+    with _step(console, seconds, "check", "checking them"):
+        _check(cases)
+    with _step(console, seconds, "prepare", "preparing them"):
+        from lits_toolkit.data.prepare import prepare
+
+        prepare(cases, workspace.prepared, size=settings.size)
+    for stage in ("liver", "tumor"):
+        with _step(console, seconds, f"train {stage}", f"training the {stage} stage"):
+            _train(workspace, stage, settings)
+    held_out = [case for case in cases if case.name in settings.split.test]
+    with _step(console, seconds, "predict", f"predicting {len(held_out)} held-out cases"):
+        _predict(workspace, held_out)
+    with _step(console, seconds, "evaluate", "scoring them"):
+        from lits_toolkit.study.scores import evaluate
+
+        scores = evaluate(
+            workspace.predictions(RUN), workspace.data, workspace.scores_folder(RUN), names=settings.split.test,
+            overwrite=True,
+        )  # fmt: skip
+    with _step(console, seconds, "baselines", "searching the best HU thresholds"):
+        baselines = score_baselines(held_out)
+    pictures: list[str] = []
+    if figures:
+        with _step(console, seconds, "figures", "rendering every figure"):
+            from lits_toolkit.report.render import render_figures
+
+            pictures = [str(path.relative_to(workspace.folder)) for path in render_figures(workspace)]
+    summary = {
+        "cohort": LABEL,
+        "settings": asdict(settings),
+        "scores": scores.summary,
+        "baselines": baselines,
+        "figures": pictures,
+        "seconds": {**seconds, "total": sum(seconds.values())},
+    }
+    write_json(workspace.folder / SUMMARY, summary)
+    _print_summary(console, workspace, summary)
+    return summary
+
+
+def write_phantoms(folder: Path, settings: DemoSettings) -> None:
+    """Write the cohort as LiTS NIfTI, two cases at a time; cases already there are kept."""
+    from joblib import Parallel, delayed
+
+    count = settings.train + settings.validation + settings.test
+    Parallel(n_jobs=-1)(
+        delayed(write_phantom)(folder, index, settings.seed, settings.size, settings.slices) for index in range(count)
+    )
+
+
+def write_phantom(folder: Path, index: int, seed: int, size: int, slices: int) -> CaseFiles:
+    """Write one phantom as volume-INDEX.nii.gz and segmentation-INDEX.nii.gz; both are kept if there."""
+    from lits_toolkit.data.nifti import write_mask, write_volume
+
+    volume, reference = folder / f"volume-{index}.nii.gz", folder / mask_file_name(f"volume-{index}")
+    if not (volume.is_file() and reference.is_file()):
+        case = make_phantom(index, seed, size, slices)
+        assert case.reference is not None
+        write_volume(case.volume, case.grid, volume, overwrite=True)
+        write_mask(case.reference, case.grid, reference, overwrite=True)
+    return CaseFiles(f"volume-{index}", volume, reference)
+
+
+def score_baselines(cases: Sequence[CaseFiles]) -> dict[str, Any]:
+    """Tumour Dice of the best single HU threshold inside the reference liver, plain and smoothed.
+
+    Both are tuned on the very cases they are scored on: no threshold does better.
+    """
+    from lits_toolkit.data.nifti import read_case
+    from lits_toolkit.study.baselines import apply_baseline, best_threshold
+    from lits_toolkit.study.scores import score_masks
+
+    loaded = [read_case(case) for case in cases]
+    found = {}
+    for name, smoothing_mm in (("threshold", None), ("smoothed threshold", 2.0)):
+        baseline = best_threshold(loaded, smoothing_mm)
+        masks = [apply_baseline(baseline, case.volume, case.reference, case.spacing_mm) for case in loaded]
+        scores = score_masks(loaded, masks)
+        found[name] = {**asdict(baseline), **{key: scores.summary[key] for key in ("tumor", "tumor_by_size_group")}}
+    return found
+
+
+def _check(cases: list[CaseFiles]) -> None:
+    from lits_toolkit.data.doctor import check_cases
+
+    errors = [finding for finding in check_cases(cases) if finding.severity == "error"]
+    if errors:
+        raise InputError(f"{len(errors)} errors in the cohort, the first: {errors[0].case}: {errors[0].message}")
+
+
+def _train(workspace: Workspace, stage: str, settings: DemoSettings) -> None:
+    from lits_toolkit.training.run import train
+    from lits_toolkit.training.settings import TrainSettings
+
+    train_settings = TrainSettings(
+        model=MODEL,
+        stage=stage,  # type: ignore[arg-type]
+        epochs=settings.liver_epochs if stage == "liver" else settings.tumor_epochs,
+        crop=128 if stage == "tumor" and settings.size > 128 else None,
+        batch_size=8 if settings.size > 128 else 4,
+        seed=settings.seed,
+    )
+    split = workspace.split
+    train(
+        workspace.model(stage, MODEL),
+        workspace.prepared_cases(split.train),
+        workspace.prepared_cases(split.validation),
+        train_settings,
+    )
+
+
+def _predict(workspace: Workspace, cases: list[CaseFiles]) -> None:
+    from lits_toolkit.inference.predict import predict_cases
+    from lits_toolkit.models.storage import load_model
+
+    predict_cases(
+        cases,
+        workspace.predictions(RUN),
+        tumor_model=load_model(workspace.model("tumor", MODEL)),
+        liver_model=load_model(workspace.model("liver", MODEL)),
+        overwrite=True,
+    )
+
+
+@contextmanager
+def _step(console: Console, seconds: dict[str, float], name: str, doing: str) -> Iterator[None]:
+    started = time.perf_counter()
+    console.print(f"[bold]{name}[/]: {doing}")
+    yield
+    seconds[name] = time.perf_counter() - started
+    console.print(f"  done in {seconds[name]:.0f} s")
+
+
+def _print_summary(console: Console, workspace: Workspace, summary: dict[str, Any]) -> None:
+    groups = ("small", "medium", "large")
+    table = Table(title=f"Dice on held-out cases of the {LABEL} (not LiTS)")
+    for column in ("", "liver, per case", "tumour, per case", *(f"{group} tumours" for group in groups)):
+        table.add_column(column, justify="left" if not column else "right")
+
+    def row(name: str, liver: str, scores: dict[str, Any]) -> None:
+        by_group = [_number(scores["tumor_by_size_group"][group]["dice"]) for group in groups]
+        table.add_row(name, liver, _number(scores["tumor"]["dice_per_case"]), *by_group)
+
+    row("cascade", _number(summary["scores"]["liver"]["dice_per_case"]), summary["scores"])
+    for name, scores in summary["baselines"].items():
+        row(f"best {name}", "reference's", scores)
+    console.print(table)
+    console.print(f"{summary['scores']['empty_cases']}")
+    if summary["figures"]:
+        console.print(f"{len(summary['figures'])} figures in {workspace.figures}:")
+        for figure in summary["figures"]:
+            console.print(f"  {workspace.folder / figure}")
+    console.print(
+        f"Took {summary['seconds']['total'] / 60:.1f} minutes. Everything is in {workspace.folder}.\n"
+        f"Next: `lits lab` opens the notebooks; `lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
+        "--output OUT` segments a CT of yours (with phantom-trained models: for a look, not for use)."
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"
+
+

@@ -1,0 +1,130 @@
+"""The workspace: the folder in which a study keeps prepared cases, models, predictions, scores and figures."""
+
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lits_toolkit.data.case import CaseFiles
+from lits_toolkit.data.layouts import find_cases
+from lits_toolkit.data.splits import Split
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import output_folder, read_json, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lits_toolkit.study.scores import Scores
+
+COHORT = "cohort.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where everything of one study lies. Made by `lits prepare` (or `lits demo`), read by all that follows."""
+
+    folder: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether a cohort has been prepared here."""
+        return (self.folder / COHORT).is_file()
+
+    @property
+    def prepared(self) -> Path:
+        """Prepared cases, NAME.b2nd."""
+        return self.folder / "prepared"
+
+    @property
+    def figures(self) -> Path:
+        """Rendered pictures."""
+        return self.folder / "figures"
+
+    @property
+    def data(self) -> Path:
+        """The cohort's own folder, where the original CT and reference masks are."""
+        data = Path(self._cohort()["data"])
+        return data if data.is_absolute() else self.folder / data
+
+    @property
+    def label(self) -> str:
+        """What the cohort is called in titles: a phantom's score is always named as one."""
+        return str(self._cohort()["label"])
+
+    @property
+    def split(self) -> Split:
+        """Names of the cases to train on, to choose the weights by, and held out."""
+        return Split(**{part: tuple(names) for part, names in self._cohort()["split"].items()})
+
+    def begin(self, data: Path, split: Split, label: str) -> None:
+        """Note which cohort this workspace is for; SettingError if it is another one's already."""
+        output_folder(self.folder)
+        inside = data.resolve().is_relative_to(self.folder.resolve())
+        place = data.resolve().relative_to(self.folder.resolve()) if inside else data.resolve()
+        cohort = {"data": str(place), "label": label, "split": {k: list(v) for k, v in asdict(split).items()}}
+        if self.exists and self._cohort() != cohort:
+            raise SettingError(
+                f"{self.folder} already holds a study of {self._cohort()['data']} with its own split: "
+                "take another --workspace, or the same data and split"
+            )
+        write_json(self.folder / COHORT, cohort)
+
+    def cohort_cases(self) -> list[CaseFiles]:
+        """Every case of the cohort."""
+        return find_cases(self.data)
+
+    def case(self, name: str) -> CaseFiles:
+        """The case of that name; SettingError names the nearest."""
+        cases = {case.name: case for case in self.cohort_cases()}
+        if name not in cases:
+            nearest = get_close_matches(name, cases, n=1, cutoff=0)
+            raise SettingError(f"no case {name!r} in {self.data}; the nearest is {nearest[0]!r}")
+        return cases[name]
+
+    def prepared_cases(self, names: tuple[str, ...]) -> list[Path]:
+        """Paths of prepared cases; InputError lists those not prepared yet."""
+        paths = [self.prepared / f"{name}.b2nd" for name in names]
+        missing = [path.stem for path in paths if not path.is_file()]
+        if missing:
+            raise InputError(f"not prepared in {self.folder}: {', '.join(missing)}; run `lits prepare` first")
+        return paths
+
+    def model(self, stage: str, name: str) -> Path:
+        """The model folder of a stage and a network's name."""
+        return self.folder / "models" / stage / name
+
+    def models(self, stage: str) -> list[str]:
+        """Names of the models trained for a stage."""
+        return sorted(path.parent.name for path in (self.folder / "models" / stage).glob("*/model.json"))
+
+    def history(self, stage: str, name: str) -> "pd.DataFrame":
+        """One row per epoch of a training run."""
+        import pandas as pd
+
+        path = self.model(stage, name) / "history.csv"
+        if not path.is_file():
+            raise InputError(f"{path} is not there: no {stage} model {name!r} has been trained in {self.folder}")
+        return pd.read_csv(path)
+
+    def predictions(self, run: str) -> Path:
+        """Predicted masks of a run."""
+        return self.folder / "predictions" / run
+
+    def scores_folder(self, run: str) -> Path:
+        """Score tables of a run."""
+        return self.folder / "scores" / run
+
+    def scores(self, run: str) -> "Scores":
+        """The tables that `evaluate` wrote for a run."""
+        from lits_toolkit.study.scores import read_scores
+
+        return read_scores(self.scores_folder(run))
+
+    def require(self) -> "Workspace":
+        """Itself, or InputError where no cohort has been prepared here."""
+        if not self.exists:
+            raise InputError(f"{self.folder} is no workspace: `lits prepare DATA --workspace {self.folder}` makes one")
+        return self
+
+    def _cohort(self) -> dict:
+        return self.require() and read_json(self.folder / COHORT)

@@ -1,0 +1,213 @@
+"""One training run: from prepared cases to a model folder, resumable at every epoch."""
+
+import csv
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.data import DataLoader
+
+from lits_toolkit.data.prepare import PreparedCase
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import output_folder, read_json, replacing
+from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, save_model
+from lits_toolkit.training.samples import EpochSampler, SliceDataset, in_order
+from lits_toolkit.training.settings import TrainSettings
+from lits_toolkit.training.task import SegmentationTask
+
+HISTORY, CHECKPOINT = "history.csv", "last.ckpt"
+COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_dice", "learning_rate", "seconds")
+
+
+def train(
+    folder: str | Path,
+    train_cases: Sequence[Path],
+    validation_cases: Sequence[Path],
+    settings: TrainSettings,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a network into the model folder `folder` and return it.
+
+    The cases are prepared ones (.b2nd) with masks. Interrupted at any moment, the same call goes on from the last
+    finished epoch; finished, it returns at once. The folder's weights are those of the best validation Dice.
+    Raises SettingError where the folder holds a run of other settings and `overwrite` is False, InputError where
+    a case cannot be trained on.
+    """
+    folder = output_folder(folder)
+    build_model(settings.model)  # an unknown name is told before anything is read
+    prepared = [PreparedCase(path) for path in train_cases], [PreparedCase(path) for path in validation_cases]
+    size, window = _common_grid([*prepared[0], *prepared[1]])
+    if overwrite:
+        for name in (HISTORY, CHECKPOINT, WEIGHTS, DESCRIPTION):
+            (folder / name).unlink(missing_ok=True)
+    description = {
+        "name": settings.model,
+        "stage": settings.stage,
+        "size": size,
+        "window": list(window),
+        "settings": asdict(settings),
+        "train_cases": [case.name for case in prepared[0]],
+        "validation_cases": [case.name for case in prepared[1]],
+        "versions": {package: version(package) for package in ("lits-toolkit", "torch", "lightning")},
+    }
+    history = _history_of_same_run(folder, description)
+    if len(history) >= settings.epochs:
+        return folder
+
+    keep_large_allocations()
+    lightning.seed_everything(settings.seed, verbose=False)
+    designation = settings.slices or ("all" if settings.stage == "liver" else "liver")
+    samples = SliceDataset(prepared[0], settings.stage, designation, settings.crop)
+    held_out = SliceDataset(prepared[1], settings.stage, designation)
+    sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
+    loaders = [
+        DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True),
+        DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers),
+    ]
+    if not len(loaders[0]):
+        raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
+    task = SegmentationTask(settings, steps=settings.epochs * len(loaders[0]))
+    record = _Record(folder, description, history, progress)
+    with _quiet_lightning():
+        trainer = lightning.Trainer(
+            max_epochs=settings.epochs,
+            accelerator="auto",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            gradient_clip_val=5.0,
+            callbacks=[record],
+        )
+        checkpoint = folder / CHECKPOINT if history else None
+        try:
+            trainer.fit(task, *loaders, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as stop:  # how Lightning ends after Ctrl-C
+            raise KeyboardInterrupt from stop
+        finally:
+            record.bar.stop()
+    return folder
+
+
+def read_history(folder: str | Path) -> list[dict[str, float]]:
+    """The rows of `history.csv` in a model folder, an empty list where no epoch is finished."""
+    path = Path(folder) / HISTORY
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+class _Record(lightning.Callback):
+    """After each epoch: a row of history, the best weights, the state to resume from; a bar in between."""
+
+    def __init__(self, folder: Path, description: dict[str, Any], history: list[dict[str, float]], show: bool) -> None:
+        self.folder = folder
+        self.description = description
+        self.history = history
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
+            disable=not show,
+        )  # fmt: skip
+
+    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Show the bar where the run begins or goes on."""
+        steps = int(trainer.num_training_batches)
+        label = f"{self.description['stage']} {self.description['name']}"
+        self.task = self.bar.add_task(label, total=trainer.max_epochs * steps, completed=trainer.global_step, state="")
+        self.bar.start()
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        """Start the epoch's clock."""
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """One step further."""
+        self.bar.advance(self.task)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Write what the epoch gave; the checkpoint last, so that it never runs ahead of the history."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "train_loss": metrics["train_loss"],
+            "validation_loss": metrics["validation_loss"],
+            "validation_dice": metrics["validation_dice"],
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": time.perf_counter() - self.started,
+        }
+        best = max((past["validation_dice"] for past in self.history), default=-1.0)
+        self.history.append(row)
+        if row["validation_dice"] > best:
+            self.description |= {"best_epoch": row["epoch"], "validation_dice": row["validation_dice"]}
+            assert isinstance(task, SegmentationTask)
+            save_model(self.folder, task.network, self.description)
+        with replacing(self.folder / HISTORY) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.history)
+        with replacing(self.folder / CHECKPOINT) as partial:
+            trainer.save_checkpoint(partial)
+        state = f"epoch {row['epoch']:.0f}  loss {row['train_loss']:.3f}  Dice {row['validation_dice']:.3f}"
+        self.bar.update(self.task, state=state)
+
+
+def _history_of_same_run(folder: Path, description: dict[str, Any]) -> list[dict[str, float]]:
+    """The epochs that this very run has behind it."""
+    if not (folder / CHECKPOINT).is_file():
+        return []
+    saved = read_json(folder / DESCRIPTION)
+    fields = ("size", "window", "train_cases", "validation_cases")
+    differing = [key for key in fields if saved.get(key) != description[key]]
+    old, new = saved["settings"], description["settings"]
+    differing += [f"{key} {old.get(key)!r} → {new[key]!r}" for key in new if old.get(key) != new[key]]
+    if differing:
+        raise SettingError(
+            f"{folder} holds a run of other settings ({'; '.join(differing)}): "
+            "give the same ones to go on with it, or --overwrite to begin anew"
+        )
+    state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    return read_history(folder)[: state["epoch"] + 1]
+
+
+def _common_grid(cases: Sequence[PreparedCase]) -> tuple[int, tuple[int, int]]:
+    grids = {(case.shape[1], case.window) for case in cases}
+    if len(grids) != 1:
+        raise InputError(f"the prepared cases differ in size or window ({sorted(grids)}): prepare them alike")
+    unmarked = [case.name for case in cases if not case.has_mask]
+    if unmarked:
+        raise InputError(f"no reference mask to learn from: {', '.join(unmarked)}")
+    return grids.pop()
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Lightning's advertisements and hints are not for our users; its errors still come through."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+

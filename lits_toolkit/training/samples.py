@@ -1,0 +1,93 @@
+"""The training samples as torch sees them."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from lits_toolkit.data.prepare import PreparedCase
+from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
+from lits_toolkit.errors import InputError
+
+Index = tuple[int, int, int]
+"""Case, slice, and the seed of this sample's crop."""
+
+
+class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Images (9, y, x) float32 and targets (y, x) uint8 of one stage, addressed by `Index`."""
+
+    def __init__(self, cases: Sequence[PreparedCase], stage: str, designation: str, crop: int | None = None) -> None:
+        self.cases = list(cases)
+        self.stage = stage
+        self.crop = crop
+        self.slices = [designated_slices(case, designation) for case in self.cases]
+        if not any(len(slices) for slices in self.slices):
+            raise InputError(f"none of the {len(self.cases)} cases has a slice with {designation}: nothing to train on")
+        self.boxes = [_liver_box(case) for case in self.cases] if crop else []
+
+    def __len__(self) -> int:
+        return sum(len(slices) for slices in self.slices)
+
+    def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]:
+        case, middle, seed = index
+        image, target = self._read(case, middle)
+        if self.crop:
+            y, x = _corner(self.boxes[case], target.shape, self.crop, np.random.default_rng(seed))
+            image, target = (
+                image[:, y : y + self.crop, x : x + self.crop],
+                target[y : y + self.crop, x : x + self.crop],
+            )
+        return torch.from_numpy(np.ascontiguousarray(image)), torch.from_numpy(np.ascontiguousarray(target))
+
+    def _read(self, case: int, middle: int) -> tuple[np.ndarray, np.ndarray]:
+        found = sample(self.cases[case], middle, self.stage)
+        return found.image, found.target
+
+
+class EpochSampler(Sampler[Index]):
+    """The order of §3.1.2, drawn anew for each epoch from the seed and the epoch's number alone."""
+
+    def __init__(self, slices: Sequence[np.ndarray], seed: int, cases_together: int) -> None:
+        self.slices = slices
+        self.seed = seed
+        self.cases_together = cases_together
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return sum(len(slices) for slices in self.slices)
+
+    def __iter__(self) -> Iterator[Index]:
+        random = np.random.default_rng([self.seed, self.epoch])
+        for case, middle in epoch_order(self.slices, random, self.cases_together):
+            yield case, middle, int(random.integers(2**31))
+
+
+def in_order(slices: Sequence[np.ndarray]) -> list[Index]:
+    """Every designated slice once, case by case: the order of validation."""
+    return [(case, int(middle), 0) for case, found in enumerate(slices) for middle in found]
+
+
+def _liver_box(case: PreparedCase) -> tuple[int, int, int, int]:
+    """First and last row and column of the liver over all slices."""
+    flat = (case.mask_slices(0, case.shape[0]) > 0).any(axis=0)
+    rows, columns = np.flatnonzero(flat.any(1)), np.flatnonzero(flat.any(0))
+    if not len(rows):
+        return 0, flat.shape[0] - 1, 0, flat.shape[1] - 1
+    return int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
+
+
+def _corner(
+    box: tuple[int, int, int, int], shape: tuple[int, ...], crop: int, random: np.random.Generator
+) -> tuple[int, int]:
+    """A random corner (y, x) of a crop that lies on the liver's box, or holds it where it is larger."""
+    corner = []
+    for low, high, size in ((box[0], box[1], shape[0]), (box[2], box[3], shape[1])):
+        ends = sorted((low, high - crop + 1))
+        corner.append(int(np.clip(random.integers(ends[0] - 8, ends[1] + 9), 0, size - crop)))
+    return corner[0], corner[1]
