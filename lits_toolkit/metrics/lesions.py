@@ -17,7 +17,7 @@ import edt
 import numpy as np
 from scipy import sparse
 
-from lits_toolkit.metrics.boxes import Box, bounding_box
+from lits_toolkit.metrics.boxes import Box, require_one_shape
 from lits_toolkit.metrics.overlap import Overlap
 from lits_toolkit.metrics.surface import Spacing, require_spacing
 
@@ -46,38 +46,39 @@ class Lesions:
 
 @dataclass(frozen=True)
 class LesionScore:
-    """How well one reference lesion is found, or a predicted one that is none."""
+    """How well one reference lesion is found, or the size of a predicted one that is none."""
 
     kind: Literal["reference", "false alarm"]
     lesion: int
     """Its number in its own mask, from 1."""
-    overlap: Overlap
-    """The lesion, the prediction that is given to it, and what they share. A false alarm has only a prediction."""
+    voxels: int
+    """Its own size."""
+    matched_voxels: int
+    """The size of the prediction that is given to it; 0 for a miss and for a false alarm."""
+    intersection_voxels: int
+    """Voxels of it that are predicted."""
     centroid: tuple[float, float, float]
     """(z, y, x) in voxels."""
 
     @property
-    def voxels(self) -> int:
-        """The lesion's own size."""
-        return self.overlap.reference if self.kind == "reference" else self.overlap.prediction
-
-    @property
     def size_group(self) -> str:
-        """By the lesion's own size."""
+        """By its own size."""
         return size_group(self.voxels)
 
     @property
     def dice(self) -> float:
-        """0 for a miss; NaN for a false alarm."""
-        return self.overlap.dice if self.kind == "reference" else math.nan
+        """Of the lesion and the prediction that is given to it: 0 for a miss; NaN for a false alarm."""
+        if self.kind == "false alarm":
+            return math.nan
+        return Overlap(self.voxels, self.matched_voxels, self.intersection_voxels).dice
 
     @property
     def detected(self) -> bool:
-        """Whether any predicted voxel lies in this reference lesion."""
-        return self.overlap.intersection > 0
+        """Whether any voxel of this reference lesion is predicted."""
+        return self.intersection_voxels > 0
 
 
-def size_group(voxels: int) -> str:
+def size_group(voxels: float) -> str:
     """The size group of a lesion.
 
     >>> [size_group(voxels) for voxels in (999, 1000, 10_000, 10_001)]
@@ -106,43 +107,37 @@ def find_lesions(tumor: np.ndarray) -> Lesions:
     )
 
 
-def score_lesions(reference: np.ndarray, prediction: np.ndarray, spacing_mm: Spacing) -> list[LesionScore]:
+def score_lesions(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> list[LesionScore]:
     """Score every reference lesion by itself, and list the false alarms after them.
 
     Args:
-        reference: (z, y, x) tumour region of the expert, of any dtype; what is not 0 is tumour.
-        prediction: (z, y, x) tumour region of ours, likewise.
+        expected: The lesions of the reference.
+        found: The lesions of the prediction, on the same voxel grid.
         spacing_mm: Distance of neighbouring voxels along (z, y, x).
 
     Raises:
-        GeometryError: The regions are not three-dimensional or differ in shape, or a spacing is not positive.
+        GeometryError: The two differ in shape, or a spacing is not positive.
     """
     require_spacing(spacing_mm)
-    box = bounding_box(reference, prediction)
-    corner = np.array([side.start for side in box])
-    expected, found = find_lesions(reference[box]), find_lesions(prediction[box])
     shared = shared_voxels(expected, found)
-    given = _given_voxels(expected, found, shared, spacing_mm)
+    matched = _matched_voxels(expected, found, shared, spacing_mm)
     intersections = shared.sum(axis=1)
     scores = [
         LesionScore(
             "reference",
-            lesion=number + 1,
-            overlap=Overlap(int(expected.voxels[number]), int(given[number]), int(intersections[number])),
-            centroid=_point(expected.centroids[number] + corner),
+            lesion=index + 1,
+            voxels=int(expected.voxels[index]),
+            matched_voxels=int(matched[index]),
+            intersection_voxels=int(intersections[index]),
+            centroid=_point(expected.centroids[index]),
         )
-        for number in range(len(expected))
+        for index in range(len(expected))
     ]
-    alarms = [
-        LesionScore(
-            "false alarm",
-            lesion=int(number) + 1,
-            overlap=Overlap(0, int(found.voxels[number]), 0),
-            centroid=_point(found.centroids[number] + corner),
-        )
-        for number in np.flatnonzero(shared.sum(axis=0) == 0)
+    false_alarms = [
+        LesionScore("false alarm", int(index) + 1, int(found.voxels[index]), 0, 0, _point(found.centroids[index]))
+        for index in np.flatnonzero(shared.sum(axis=0) == 0)
     ]
-    return scores + alarms
+    return scores + false_alarms
 
 
 def shared_voxels(expected: Lesions, found: Lesions) -> sparse.csr_array:
@@ -150,24 +145,28 @@ def shared_voxels(expected: Lesions, found: Lesions) -> sparse.csr_array:
 
     Returns:
         (reference lesions, predicted lesions) int64, sparse; row and column n-1 belong to lesion n.
+
+    Raises:
+        GeometryError: The two differ in shape.
     """
+    require_one_shape(expected.labels, found.labels)
     both = (expected.labels > 0) & (found.labels > 0)
     pairs = expected.labels[both].astype(np.int64) - 1, found.labels[both].astype(np.int64) - 1
     counted = sparse.coo_array((np.ones(len(pairs[0]), np.int64), pairs), shape=(len(expected), len(found)))
     return counted.tocsr()  # adds up what falls on one place
 
 
-def _given_voxels(expected: Lesions, found: Lesions, shared: sparse.csr_array, spacing_mm: Spacing) -> np.ndarray:
+def _matched_voxels(expected: Lesions, found: Lesions, shared: sparse.csr_array, spacing_mm: Spacing) -> np.ndarray:
     """(reference lesions,) int64: the size of the prediction that is given to each."""
-    given = np.zeros(len(expected), np.int64)
+    matched = np.zeros(len(expected), np.int64)
     touched = shared.tocsc()
     for number in range(len(found)):
         rivals = touched.indices[touched.indptr[number] : touched.indptr[number + 1]]
         if len(rivals) == 1:
-            given[rivals[0]] += found.voxels[number]
+            matched[rivals[0]] += found.voxels[number]
         elif len(rivals) > 1:
-            given += _split(expected, found, number, rivals, spacing_mm)
-    return given
+            matched += _split(expected, found, number, rivals, spacing_mm)
+    return matched
 
 
 def _split(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
