@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from lits_toolkit.data.case import Case, Grid
+from lits_toolkit.data.prepare import PreparedCase, write_prepared
+from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
+from lits_toolkit.errors import SettingError
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    random = np.random.default_rng(0)
+    volume = random.integers(-300, 300, (12, 32, 32)).astype(np.int16)
+    reference = np.zeros((12, 32, 32), np.uint8)
+    reference[3:9, 8:24, 8:24] = 1
+    reference[5:7, 10:14, 10:14] = 2
+    case = Case("volume-0", volume, Grid((32, 32, 12), np.eye(4)), reference)
+    path = tmp_path / "volume-0.b2nd"
+    write_prepared(case, path, size=32)
+    return PreparedCase(path), volume, reference
+
+
+@pytest.mark.parametrize(("designation", "expected"), [("all", range(12)), ("liver", range(3, 9)), ("tumor", range(5, 7))])
+def test_designated_slices(prepared, designation, expected):
+    assert designated_slices(prepared[0], designation).tolist() == list(expected)
+
+
+def test_an_unknown_designation_names_the_known_ones(prepared):
+    with pytest.raises(SettingError, match="all, liver, tumor"):
+        designated_slices(prepared[0], "spleen")
+
+
+def test_a_liver_sample_is_nine_normalised_slices_and_the_middle_mask(prepared):
+    case, volume, reference = prepared
+    found = sample(case, 5, "liver")
+    expected = (np.clip(volume[1:10], -200, 200).astype(np.float32) + 200) / 400
+    np.testing.assert_array_equal(found.image, expected)
+    np.testing.assert_array_equal(found.target, reference[5] >= 1)
+
+
+def test_beyond_the_ends_there_is_zero(prepared):
+    found = sample(prepared[0], 1, "liver")
+    assert (found.image[:3] == 0).all()
+    assert (found.image[3:] > 0).any()
+
+
+def test_in_the_tumour_stage_everything_outside_the_liver_is_zero(prepared):
+    case, _, reference = prepared
+    found = sample(case, 5, "tumor")
+    assert (found.image[reference[1:10] == 0] == 0).all()
+    np.testing.assert_array_equal(found.target, reference[5] == 2)
+
+
+def test_an_epoch_has_every_designated_slice_once_and_one_case_after_the_other():
+    slices = [np.arange(4), np.array([2, 7]), np.arange(3)]
+    order = list(epoch_order(slices, np.random.default_rng(3)))
+    assert sorted(order) == sorted((case, int(index)) for case, found in enumerate(slices) for index in found)
+    cases = [case for case, _ in order]
+    changes = sum(a != b for a, b in zip(cases, cases[1:], strict=False))
+    assert changes == 2
+    mixed = [case for case, _ in epoch_order(slices, np.random.default_rng(3), cases_together=3)]
+    assert sum(a != b for a, b in zip(mixed, mixed[1:], strict=False)) > 2

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lits_toolkit.errors import SettingError
+from lits_toolkit.inference.cascade import Thresholds, predict_mask
+from lits_toolkit.models.storage import Model
+
+
+class Brighter(nn.Module):
+    """A stand-in network: sure of the object wherever the middle slice lies between two HU of the window."""
+
+    dimensions = 2
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.high = (low + 200) / 400, (high + 200) / 400
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        middle = x[:, 4]
+        sure = 20 * ((middle > self.low) & (middle < self.high)).float() - 10
+        return torch.stack([torch.zeros_like(sure), sure], 1)
+
+
+def model(stage, low, high, size=64):
+    return Model(Brighter(low, high), {"name": "x", "stage": stage, "window": [-200, 200], "size": size})
+
+
+@pytest.fixture
+def ct():
+    volume = np.full((6, 64, 64), -100, np.int16)
+    volume[1:5, 10:50, 10:50] = 100  # the liver
+    volume[0:6, 56:62, 56:62] = 100  # as bright, but smaller and apart
+    volume[2:4, 20:28, 20:28] = 20  # a tumour
+    volume[2:4, 2:6, 2:6] = 20  # as dark, but outside
+    liver = np.zeros(volume.shape, bool)
+    liver[1:5, 10:50, 10:50] = True
+    return volume, liver
+
+
+def test_the_largest_component_is_the_liver_and_tumours_lie_inside(ct):
+    volume, liver = ct
+    mask = predict_mask(volume, model("tumor", 0, 60), model("liver", 0, 150))
+    expected = liver.astype(np.uint8)
+    expected[2:4, 20:28, 20:28] = 2
+    np.testing.assert_array_equal(mask, expected)
+    assert mask.dtype == np.uint8
+
+
+def test_with_a_given_liver_no_first_stage_is_needed(ct):
+    volume, liver = ct
+    mask = predict_mask(volume, model("tumor", 0, 60), liver=liver)
+    np.testing.assert_array_equal(mask >= 1, liver)
+    assert (mask == 2).sum() == 2 * 8 * 8
+
+
+def test_a_component_that_is_never_sure_goes(ct):
+    volume, liver = ct
+    mask = predict_mask(volume, model("tumor", 0, 60), liver=liver, thresholds=Thresholds(tumor_component=1.1))
+    assert not (mask == 2).any()
+
+
+def test_the_mask_has_the_cts_size_when_the_network_has_another(ct):
+    volume, liver = ct
+    mask = predict_mask(volume, model("tumor", 0, 60, size=32), model("liver", 0, 150, size=32))
+    assert mask.shape == volume.shape
+    assert ((mask >= 1) == liver).mean() > 0.98
+
+
+def test_neither_or_both_livers_are_an_error(ct):
+    with pytest.raises(SettingError):
+        predict_mask(ct[0], model("tumor", 0, 60))
+    with pytest.raises(SettingError):
+        predict_mask(ct[0], model("tumor", 0, 60), model("liver", 0, 150), ct[1])
+
+
+def test_no_liver_no_tumour():
+    mask = predict_mask(np.full((4, 64, 64), -100, np.int16), model("tumor", -150, 60), model("liver", 0, 150))
+    assert not mask.any()
