@@ -63,9 +63,10 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
         ax.set_xlim(-0.6, len(LABEL_COLORS) - 0.4)
         ax.set_title(title)
         ax.tick_params(axis="x", length=0)
-    seen = data.loc[data["voxels"] > 0, "voxels"]
-    if len(seen):
-        everywhere.set_ylim(10 ** np.floor(np.log10(seen.min() * 0.9)), 10 ** np.ceil(np.log10(seen.max() * 1.1)))
+    counted = data.loc[data["voxels"] > 0, "voxels"]
+    if len(counted):
+        lowest, highest = np.floor(np.log10(counted.min() * 0.9)), np.ceil(np.log10(counted.max() * 1.1))
+        everywhere.set_ylim(10**lowest, 10**highest)
     everywhere.set_ylabel("voxels per case")
     figure.suptitle(f"Voxels per label · {label}, {count_of(data['case'].nunique(), 'case')}")
     return Drawn(figure, data)
@@ -78,6 +79,8 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
     `lesions` is the second table of `lits_toolkit.study.cohort.describe_cohort`; `label` names the cohort.
     The data has a row per group: size_group, lesions, volume_ml, voxels, share_of_lesions, share_of_volume (0 to 1).
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, (by_number, by_volume) = use_axes(axes, 2, columns=2, inches=(9, 3.9))
     data = _group_totals(lesions)
     for ax, column, share, title, unit, form in (
@@ -94,7 +97,7 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
         ax.set_ylim(0, max(data[column].max() * 1.2, 1e-9))
         ax.set_ylabel(unit)
         ax.set_title(title)
-    by_number.yaxis.get_major_locator().set_params(integer=True)
+    by_number.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(f"Tumours per size group · {label}, {count_of(int(data['lesions'].sum()), 'tumour')}")
     return Drawn(figure, data)
 

@@ -1,6 +1,7 @@
 """What every plotting function returns, and how a picture is saved."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,21 +41,21 @@ def new_axes(
 ) -> tuple["Figure", list["Axes"]]:
     """Make a figure of its own, outside pyplot: nothing to close, and Jupyter does not show it twice."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=inches, dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)
+    figure = Figure(figsize=inches, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09))
     axes = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
     return figure, list(axes.ravel())
 
 
-def use_axes(axes: "list[Axes] | Axes | None", count: int, **layout: object) -> tuple["Figure", list["Axes"]]:
+def use_axes(axes: "Sequence[Axes] | Axes | None", count: int, **layout: object) -> tuple["Figure", list["Axes"]]:
     """Return the caller's axes and their figure, or new ones made by `new_axes(**layout)`.
 
     Raises SettingError if there are not `count` of them.
     """
     if axes is None:
         return new_axes(**layout)  # type: ignore[arg-type]
-    given = list(axes) if isinstance(axes, list | tuple) else [axes]
+    given = list(axes) if isinstance(axes, Sequence) else [axes]
     if len(given) != count:
         raise SettingError(f"this figure has {count} panels: expected as many axes, got {len(given)}")
     return given[0].get_figure(root=True), given  # type: ignore[return-value]

@@ -21,16 +21,15 @@ from lits_toolkit.figures.panels import (
     patch_key,
     show_slice,
 )
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.slices import take_slice
 from lits_toolkit.figures.style import FALSE_ALARM, HIT, MISS, PREDICTION, REFERENCE, house_style
-from lits_toolkit.metrics.lesions import find_lesions, shared_voxels
+from lits_toolkit.metrics.lesions import Lesions, find_lesions, shared_voxels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STATUS = {1: ("hit", HIT), 2: ("miss", MISS), 3: ("false alarm", FALSE_ALARM)}
-"""Value in a status array → its name and colour; 0 is where there is no lesion."""
+STATUS = {1: "hit", 2: "miss", 3: "false alarm"}
+"""What the values of a status array mean; 0 is where there is no lesion."""
 
 
 def lesion_status(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -72,27 +71,20 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
     `slices` come from `take_overlay`. The data has a row per slice: case, z, hits, misses, false_alarms (connected
     regions within this slice that have that status).
     """
-    if any(piece.status is None for piece in slices):
-        raise InputError("these slices do not know what became of the lesions: take them with take_overlay")
     data = _count_regions(slices)
     figure, panels = panel_grid(slices, axes, title_lines=2)
     size_mm = largest_mm(slices)
-    for ax, piece, row in zip(panels, slices, data.itertuples(), strict=True):
-        counts = ", ".join(
-            count_of(int(number), name).replace("misss", "misses")
-            for number, name in ((row.hits, "hit"), (row.misses, "miss"), (row.false_alarms, "false alarm"))
-            if number
-        )
-        show_slice(ax, piece, size_mm, "\n" + (counts or "no lesion here"))
-        for value, (_, color) in STATUS.items():
-            fill(ax, piece.status == value, color, 0.45)
+    for number, (ax, piece) in enumerate(zip(panels, slices, strict=True)):
+        show_slice(ax, piece, size_mm, "\n" + _in_words(*data.loc[number, ["hits", "misses", "false_alarms"]]))
+        fill(ax, _status(piece) == 1, HIT, 0.45)
         for mask, color in ((piece.reference, REFERENCE), (piece.prediction, PREDICTION)):
-            outline(ax, mask == TUMOR, color, 1.3)
+            if mask is not None:
+                outline(ax, mask == TUMOR, color, 1.3)
         # What went wrong is often a few pixels large: a mark around it makes it seen, and its form tells which it is.
-        for lesion in find_lesions((piece.status == 2)[np.newaxis]).boxes:
-            mark(ax, lesion[1:], piece.spacing_mm, MISS, round=True)
-        for lesion in find_lesions((piece.status == 3)[np.newaxis]).boxes:
-            mark(ax, lesion[1:], piece.spacing_mm, FALSE_ALARM, round=False)
+        for value, color, is_round in ((2, MISS, True), (3, FALSE_ALARM, False)):
+            fill(ax, _status(piece) == value, color, 0.45)
+            for box in _regions(piece, value).boxes:
+                mark(ax, (box[1], box[2]), piece.spacing_mm, color, round=is_round)
     bottom_legend(
         figure,
         [
@@ -117,11 +109,22 @@ def cases_from_worst_to_best(cases: pd.DataFrame, count: int) -> list[str]:
     return list(shown["case"].iloc[places])
 
 
+def _status(piece: AxialSlice) -> np.ndarray:
+    if piece.status is None:
+        raise InputError("this slice does not know what became of the lesions: take it with take_overlay")
+    return piece.status
+
+
+def _regions(piece: AxialSlice, value: int) -> Lesions:
+    return find_lesions((_status(piece) == value)[np.newaxis])
+
+
 def _count_regions(slices: Sequence[AxialSlice]) -> pd.DataFrame:
-    rows = []
-    for piece in slices:
-        counts = [len(find_lesions((piece.status == value)[np.newaxis])) for value in STATUS]
-        rows.append(
-            {"case": piece.case, "z": piece.z, "hits": counts[0], "misses": counts[1], "false_alarms": counts[2]}
-        )
-    return pd.DataFrame(rows)
+    rows = [(piece.case, piece.z, *(len(_regions(piece, value)) for value in STATUS)) for piece in slices]
+    return pd.DataFrame(rows, columns=["case", "z", "hits", "misses", "false_alarms"])
+
+
+def _in_words(hits: int, misses: int, false_alarms: int) -> str:
+    counts = ((hits, "hit", "hits"), (misses, "miss", "misses"), (false_alarms, "false alarm", "false alarms"))
+    told = [f"{number} {one if number == 1 else more}" for number, one, more in counts if number]
+    return ", ".join(told) or "no tumour in this slice"

@@ -97,17 +97,19 @@ def fill(ax: "Axes", region: np.ndarray, color: str, opacity: float) -> None:
 
 def mark(ax: "Axes", box: tuple[slice, slice], spacing_mm: tuple[float, float], color: str, *, round: bool) -> None:
     """Draw a circle or a square, in mm, around what lies in a (y, x) box of pixels, 5 mm away from it."""
-    from matplotlib.patches import Ellipse, Rectangle
+    from matplotlib.patches import Ellipse, Patch, Rectangle
 
     centre = [(side.start + side.stop - 1) / 2 for side in box]
     sides_mm = [(side.stop - side.start) * spacing for side, spacing in zip(box, spacing_mm, strict=True)]
     across_mm = (float(np.hypot(*sides_mm)) if round else max(sides_mm)) + 10
     height, width = (across_mm / spacing for spacing in spacing_mm)
-    style = {"fill": False, "edgecolor": color, "linewidth": 1.5}
-    if round:
-        ax.add_patch(Ellipse((centre[1], centre[0]), width, height, **style))
-    else:
-        ax.add_patch(Rectangle((centre[1] - width / 2, centre[0] - height / 2), width, height, **style))
+    form: Patch = (
+        Ellipse((centre[1], centre[0]), width, height)
+        if round
+        else Rectangle((centre[1] - width / 2, centre[0] - height / 2), width, height)
+    )
+    form.set(fill=False, edgecolor=color, linewidth=1.5)
+    ax.add_patch(form)
 
 
 def grid_columns(count: int) -> int:

@@ -103,7 +103,7 @@ def _draw_published(ax: "Axes", published: pd.DataFrame) -> pd.DataFrame:
     for (model, rows), dashes in zip(published.groupby("model", sort=False), _PUBLISHED_LINES, strict=False):
         for number, (group, dice) in enumerate(zip(rows["size_group"], rows["dice"], strict=True)):
             place = SIZE_GROUPS.index(group)
-            name = f"dissertation, LiTS: {model}" if number == 0 else None
+            name = f"dissertation, LiTS: {model}" if number == 0 else "_"
             ax.hlines(
                 dice, place - 0.44, place + 0.44, color=INK, linewidth=1.5, linestyle=dashes, label=name, zorder=5
             )

@@ -62,7 +62,7 @@ def _draw_dice(ax: "Axes", rows: pd.DataFrame) -> None:
     ax.set_xlabel("epoch")
     _count_epochs(ax, rows)
     if rows["validation_dice"].notna().any():
-        best = rows.loc[rows["validation_dice"].idxmax()]
+        best = _best(rows)
         ax.plot(best["epoch"], best["validation_dice"], "o", color=VALIDATION, markersize=7, clip_on=False)
         ax.axhline(best["validation_dice"], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         low = best["validation_dice"] < 0.25  # then the lower corner is where the curve is
@@ -90,6 +90,9 @@ def _curves(rows: pd.DataFrame) -> pd.DataFrame:
     tidy = rows.melt(["stage", "model", "epoch"], curves, "curve", "value")
     tidy["best"] = False
     if rows["validation_dice"].notna().any():
-        best = rows.loc[rows["validation_dice"].idxmax(), "epoch"]
-        tidy["best"] = (tidy["curve"] == "validation_dice") & (tidy["epoch"] == best)
+        tidy["best"] = (tidy["curve"] == "validation_dice") & (tidy["epoch"] == _best(rows)["epoch"])
     return tidy
+
+
+def _best(rows: pd.DataFrame) -> pd.Series:
+    return rows.iloc[int(rows["validation_dice"].fillna(-1.0).argmax())]

@@ -1,0 +1,110 @@
+"""The notebooks: where they are, what parameters they take, and whether given values fit."""
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import read_json
+
+_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_PATHS = ("_file", "_folder")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a notebook's parameters cell: `name: type = default  # comment`."""
+
+    name: str
+    type: type
+    default: Any
+    comment: str
+
+
+def notebook_folder() -> Path:
+    """Where the notebooks are: in the installed package, or beside it in a clone.
+
+    Raises InputError where there are none.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise InputError(f"the notebooks are missing: expected them in {package / 'notebooks'}; install lits-toolkit anew")
+
+
+@cache
+def read_parameters(notebook: Path) -> dict[str, Parameter]:
+    """The parameters of a notebook by name, read from the cell tagged "parameters" without running it.
+
+    Raises InputError for a parameter that is not written as `name: type = default`, with str, int, float or bool.
+    """
+    cells = [cell for cell in read_json(notebook)["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    source = "".join(cells[0]["source"]) if cells else ""
+    found = {}
+    for line in ast.parse(source).body:
+        match line:
+            case ast.AnnAssign(ast.Name(name), ast.Name(kind), ast.expr() as value) if kind in _TYPES:
+                comment = source.splitlines()[line.lineno - 1][line.end_col_offset or 0 :].partition("#")[2].strip()
+                found[name] = Parameter(name, _TYPES[kind], ast.literal_eval(value), comment)
+            case _:
+                raise InputError(
+                    f"{notebook.name}: expected parameters as `name: type = default` with "
+                    f"{', '.join(_TYPES)}; found `{ast.unparse(line)}`"
+                )
+    return found
+
+
+def fit_parameters(
+    given: Mapping[str, Any], known: Mapping[str, Parameter], choices: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """The given values as the notebooks take them, text from a command line read as the parameter's type.
+
+    A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice); one whose
+    name ends in _file or _folder has to exist. Raises SettingError or InputError for the first that does not fit.
+    """
+    fitted: dict[str, Any] = {}
+    for name, raw in given.items():
+        if name not in known:
+            raise SettingError(f"no notebook has a parameter {name!r}; {nearest(name, known)}")
+        value: Any = _as_type(known[name], raw)
+        if value and name in choices and value not in choices[name]:
+            raise SettingError(f"{name}={value}: there is no such {name}; {nearest(value, choices[name])}")
+        if value and name.endswith(_PATHS):
+            path = Path(value).expanduser().resolve()
+            if not path.exists():
+                raise InputError(f"{name}={value}: {path} does not exist{_nearest_file(path)}")
+            value = str(path)
+        fitted[name] = value
+    return fitted
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words that help on from a mistyped name, as "the nearest is 'run'"."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0)
+    return f"the nearest is {close[0]!r}" if close else "there is none"
+
+
+def _as_type(parameter: Parameter, value: object) -> object:
+    wanted = parameter.type
+    if type(value) is wanted:
+        return value
+    if wanted is float and type(value) is int:
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return _TRUTH[value.lower()] if wanted is bool else wanted(value)
+        except (KeyError, ValueError):
+            pass
+    expected = "true or false" if wanted is bool else wanted.__name__
+    raise SettingError(f"{parameter.name}={value}: expected {expected}, found {type(value).__name__} {value!r}")
+
+
+def _nearest_file(path: Path) -> str:
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    return f"; {nearest(path.name, beside)}" if beside else ""
