@@ -39,7 +39,9 @@ class DemoSettings:
     slices: int = 48
     """Axial slices per case."""
     liver_epochs: int = 1
-    tumor_epochs: int = 8
+    """Passes over all slices of the training cases."""
+    tumor_epochs: int = 14
+    """Passes over their slices with liver, as crops."""
     seed: int = 0
     """Of the cohort and of the training."""
 

@@ -47,7 +47,7 @@ def train(
     """
     folder = output_folder(folder)
     build_model(settings.model)  # an unknown name is told before anything is read
-    prepared = [PreparedCase(path) for path in train_cases], [PreparedCase(path) for path in validation_cases]
+    prepared = [PreparedCase(Path(p)) for p in train_cases], [PreparedCase(Path(p)) for p in validation_cases]
     size, window = _common_grid([*prepared[0], *prepared[1]])
     if overwrite:
         for name in (HISTORY, CHECKPOINT, WEIGHTS, DESCRIPTION):
