@@ -156,14 +156,18 @@ def score_baselines(cases: Sequence[CaseFiles]) -> dict[str, Any]:
     Both are tuned on the very cases they are scored on: no threshold does better.
     """
     from lits_toolkit.data.nifti import read_case
-    from lits_toolkit.study.baselines import apply_baseline, best_threshold
+    from lits_toolkit.study.baselines import NO_SMOOTHING, SMOOTHINGS_MM, apply_baseline, best_threshold
     from lits_toolkit.study.scores import score_masks
 
     loaded = [read_case(case) for case in cases]
     found = {}
-    for name, smoothing_mm in (("threshold", None), ("smoothed threshold", 2.0)):
-        baseline = best_threshold(loaded, smoothing_mm)
-        masks = [apply_baseline(baseline, case.volume, case.reference, case.spacing_mm) for case in loaded]
+    for name, smoothings_mm in (("threshold", NO_SMOOTHING), ("smoothed threshold", SMOOTHINGS_MM)):
+        baseline = best_threshold(loaded, smoothings_mm)
+        masks = [
+            apply_baseline(baseline, case.volume, case.reference, case.spacing_mm)
+            for case in loaded
+            if case.reference is not None
+        ]
         scores = score_masks(loaded, masks)
         found[name] = {**asdict(baseline), **{key: scores.summary[key] for key in ("tumor", "tumor_by_size_group")}}
     return found

@@ -16,7 +16,7 @@ from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR, Case, Grid
 
 FIELD_OF_VIEW_MM = (310.0, 430.0)
 COVERAGE_MM = (205.0, 235.0)
-LIVER_HU = (58.0, 138.0)
+LIVER_HU = (52.0, 142.0)
 """From a fatty liver without contrast to a healthy one in the portal-venous phase."""
 LESION_VOXELS = {"small": (120, 800), "medium": (1300, 7000), "large": (12500, 26000)}
 """Ranges of target sizes, in voxels of the phantom's own matrix, well inside the size groups' limits."""
@@ -262,7 +262,6 @@ def _curve(random: np.random.Generator, start: np.ndarray, end: np.ndarray, spac
 def _tumors(scene: _Scene, hu: np.ndarray, liver: np.ndarray, plain: np.ndarray) -> np.ndarray:
     """Draw the tumours into `hu`; returns where they are. None touches another."""
     random = scene.random
-    bright = random.random() < 0.45  # arterial phase: this patient's tumours are brighter than the liver
     counts = {"large": random.integers(0, 2), "medium": random.integers(0, 3), "small": random.integers(1, 5)}
     tumor = np.zeros(scene.shape, bool)
     tissue = plain + 6 * scene.field(6)
@@ -272,7 +271,7 @@ def _tumors(scene: _Scene, hu: np.ndarray, liver: np.ndarray, plain: np.ndarray)
         for _ in range(count):
             voxels = np.exp(random.uniform(*np.log(LESION_VOXELS[group])))
             radius = (3 * voxels * voxel_mm3 / (4 * np.pi)) ** (1 / 3)
-            tumor |= _tumor(scene, hu, depth, tissue, tumor, radius, bright)
+            tumor |= _tumor(scene, hu, depth, tissue, tumor, radius)
     return tumor
 
 
@@ -283,7 +282,6 @@ def _tumor(
     tissue: np.ndarray,
     others: np.ndarray,
     radius_mm: float,
-    bright: bool,
 ) -> np.ndarray:
     """Draw one tumour of about that radius where there is room for it; returns where it is, maybe nowhere.
 
@@ -296,7 +294,8 @@ def _tumor(
     if not room.any():
         return np.zeros_like(others)
     lesion = _blob(scene, _random_voxel(random, room), radius_mm, 0.22) & (depth > 0)
-    contrast = random.uniform(24, 44) if bright else -random.uniform(26, 52)
+    # as many take up more contrast medium than the liver as take up less, so that no threshold has them all
+    contrast = random.uniform(24, 44) if random.random() < 0.5 else -random.uniform(26, 50)
     hu[lesion] = tissue[lesion] + contrast
     if radius_mm > 16:  # a large tumour outgrows its blood supply, and a rim of it takes up contrast
         inner = edt.edt(lesion, anisotropy=scene.spacing_mm)
