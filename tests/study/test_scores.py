@@ -1,0 +1,257 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lits_toolkit.data.case import Case, Grid
+from lits_toolkit.data.nifti import write_mask, write_volume
+from lits_toolkit.errors import GeometryError, InputError, OutputError
+from lits_toolkit.study.scores import (
+    CASE_COLUMNS,
+    LESION_COLUMNS,
+    evaluate,
+    read_scores,
+    score_case,
+    score_masks,
+    summarize,
+)
+
+GRID = Grid((14, 13, 12), np.diag([-0.5, -0.5, 4.0, 1.0]))
+SPACING_MM = (4.0, 0.5, 0.5)
+
+
+def blank():
+    return np.zeros(GRID.axial_shape, np.uint8)
+
+
+@pytest.fixture
+def masks():
+    """Three cases as {name: (reference, prediction)}: one hit and one false alarm; no tumour; a tumour missed."""
+    hit, found = blank(), blank()
+    hit[1:11, 1:11, 1:11], found[1:11, 1:11, 1:13] = 1, 1
+    hit[2:6, 2:6, 2:6], found[2:6, 2:6, 3:7] = 2, 2  # 64 voxels each, 48 of them shared
+    found[8, 8, 8] = 2
+    none = np.where(hit > 0, 1, 0).astype(np.uint8)
+    return {"volume-1": (hit, found), "volume-2": (none, none), "volume-10": (hit, none)}
+
+
+@pytest.fixture
+def folders(tmp_path, masks):
+    for name, (reference, prediction) in masks.items():
+        number = name.removeprefix("volume-")
+        write_volume(np.zeros(reference.shape, np.int16), GRID, tmp_path / "cohort" / f"{name}.nii")
+        write_mask(reference, GRID, tmp_path / "cohort" / f"segmentation-{number}.nii")
+        write_mask(prediction, GRID, tmp_path / "predictions" / f"segmentation-{number}.nii.gz")
+    return tmp_path / "predictions", tmp_path / "cohort"
+
+
+def test_a_case_by_hand(masks):
+    case, lesions = score_case("volume-1", *masks["volume-1"], SPACING_MM)
+    assert tuple(case) == CASE_COLUMNS
+    assert (case["liver_reference_voxels"], case["liver_prediction_voxels"]) == (1000, 1200)
+    assert case["liver_dice"] == 2000 / 2200
+    assert case["liver_voe"] == pytest.approx(1 - 1000 / 1200)
+    assert case["liver_rvd"] == pytest.approx(0.2)
+    counts = [case[f"tumor_{part}_voxels"] for part in ("reference", "prediction", "intersection")]
+    assert counts == [64, 65, 48]
+    assert case["tumor_dice"] == 96 / 129
+    assert case["tumor_rvd"] == pytest.approx(1 / 64)
+    assert (case["lesions"], case["lesions_predicted"], case["mean_lesion_voxels"]) == (1, 2, 64)
+    lesion, alarm = lesions
+    assert tuple(lesion) == tuple(alarm) == LESION_COLUMNS
+    assert (lesion["kind"], lesion["voxels"], lesion["matched_voxels"], lesion["dice"]) == ("reference", 64, 64, 0.75)
+    assert lesion["volume_ml"] == pytest.approx(0.064)  # 64 voxels of 1 mm³
+    assert (lesion["z"], lesion["y"], lesion["x"]) == (3.5, 3.5, 3.5)
+    assert (alarm["kind"], alarm["voxels"], alarm["detected"]) == ("false alarm", 1, False)
+    assert (alarm["z"], alarm["y"], alarm["x"]) == (8, 8, 8)
+
+
+def test_surface_distances_are_in_mm_along_the_right_axis():
+    reference, prediction = blank(), blank()
+    reference[3], prediction[5] = 2, 2
+    assert score_case("a", reference, prediction, SPACING_MM)[0]["tumor_assd_mm"] == 8
+    assert score_case("a", reference.swapaxes(0, 2), prediction.swapaxes(0, 2), SPACING_MM)[0]["tumor_assd_mm"] == 1
+
+
+def test_without_a_tumour_only_dice_has_a_value(masks):
+    case, lesions = score_case("volume-2", *masks["volume-2"], SPACING_MM)
+    assert case["tumor_dice"] == 1
+    assert all(math.isnan(case[f"tumor_{name}"]) for name in ("voe", "rvd", "assd_mm"))
+    assert math.isnan(case["mean_lesion_voxels"])
+    assert lesions == []
+
+
+def test_a_missed_tumour_has_dice_0_and_no_distance(masks):
+    case, _ = score_case("volume-10", *masks["volume-10"], SPACING_MM)
+    assert (case["tumor_dice"], case["tumor_voe"], case["tumor_rvd"]) == (0, 1, -1)
+    assert math.isnan(case["tumor_assd_mm"])
+
+
+def test_empty_masks_have_dice_1_and_nothing_else():
+    case, lesions = score_case("a", blank(), blank(), SPACING_MM)
+    assert (case["liver_dice"], case["tumor_dice"], lesions) == (1, 1, [])
+    assert all(math.isnan(case[f"liver_{name}"]) for name in ("voe", "rvd", "assd_mm"))
+
+
+labels = arrays(np.uint8, (4, 5, 6), elements=st.sampled_from([0, 1, 2]))
+
+
+@settings(deadline=None, max_examples=40)
+@given(labels, labels, st.sampled_from([np.uint8, np.int16, np.float32]), st.sampled_from("CF"))
+def test_rows_hang_together_whatever_the_dtype_and_memory_order(reference, prediction, dtype, order):
+    case, lesions = score_case("a", reference, prediction, SPACING_MM)
+    again = score_case("a", reference.astype(dtype, order=order), prediction.astype(dtype, order=order), SPACING_MM)
+    assert str((case, lesions)) == str(again)
+    own = [lesion for lesion in lesions if lesion["kind"] == "reference"]
+    alarms = [lesion for lesion in lesions if lesion["kind"] == "false alarm"]
+    assert sum(lesion["voxels"] for lesion in own) == case["tumor_reference_voxels"] == (reference == 2).sum()
+    assert sum(lesion["intersection_voxels"] for lesion in own) == case["tumor_intersection_voxels"]
+    given_or_false = sum(lesion["matched_voxels"] for lesion in own) + sum(lesion["voxels"] for lesion in alarms)
+    assert given_or_false == case["tumor_prediction_voxels"] == (prediction == 2).sum()
+    assert case["liver_intersection_voxels"] == ((reference > 0) & (prediction > 0)).sum()
+
+
+def test_a_cohort_is_scored_and_summarised(folders):
+    scores = evaluate(*folders)
+    assert scores.cases["case"].tolist() == ["volume-1", "volume-2", "volume-10"]
+    assert tuple(scores.cases) == CASE_COLUMNS
+    assert tuple(scores.lesions) == LESION_COLUMNS
+    assert scores.lesions["detected"].tolist() == [True, False, False]
+    tumor = scores.summary["tumor"]
+    assert tumor["dice_per_case"] == pytest.approx((96 / 129 + 1 + 0) / 3)
+    assert tumor["dice_global"] == 2 * 48 / (64 + 64 + 65)
+    assert tumor["cases_without_tumor"] == 1
+    assert scores.summary["cases"] == 3
+    groups = scores.summary["tumor_by_size_group"]
+    assert groups["small"] == {"dice": 0.375, "lesions": 2, "detected": 1, "false_alarms": 1}
+    assert (groups["large"]["lesions"], groups["large"]["false_alarms"]) == (0, 0)
+    assert math.isnan(groups["large"]["dice"])
+
+
+def test_the_rule_for_empty_cases_stands_beside_the_figures(folders):
+    rule = evaluate(*folders).summary["empty_cases"]
+    assert "Dice per case is 1 where reference and prediction are both empty" in rule
+    assert "1 of 3 cases here have no reference tumour: 1 without a predicted one" in rule
+    assert "Every case here has a reference tumour" in evaluate(*folders, names=["volume-1"]).summary["empty_cases"]
+
+
+def test_names_score_a_subset(folders):
+    scores = evaluate(*folders, names=["volume-10", "volume-1"])
+    assert scores.cases["case"].tolist() == ["volume-1", "volume-10"]
+
+
+def test_a_summary_of_filtered_tables_is_that_of_the_subset(folders):
+    everything, some = evaluate(*folders), evaluate(*folders, names=["volume-1", "volume-2"])
+    cases = everything.cases[everything.cases["case"] != "volume-10"]
+    lesions = everything.lesions[everything.lesions["case"] != "volume-10"]
+    assert str(summarize(cases, lesions)) == str(some.summary)
+
+
+def test_masks_in_memory_score_as_files_do(folders, masks):
+    cases = [Case(name, blank().astype(np.int16), GRID, reference) for name, (reference, _) in masks.items()]
+    scores = score_masks(cases, [prediction for _, prediction in masks.values()])
+    from_files = evaluate(*folders)
+    pd.testing.assert_frame_equal(scores.cases, from_files.cases)
+    pd.testing.assert_frame_equal(scores.lesions, from_files.lesions)
+
+
+def test_masks_in_memory_need_a_reference_each():
+    case = Case("volume-1", blank().astype(np.int16), GRID)
+    with pytest.raises(InputError, match="volume-1 has no reference"):
+        score_masks([case], [blank()])
+    with pytest.raises(InputError, match="one mask for each of 1 cases, found 0"):
+        score_masks([case], [])
+
+
+def test_any_number_of_workers_gives_the_same_tables(folders):
+    one, two = evaluate(*folders), evaluate(*folders, n_jobs=2)
+    pd.testing.assert_frame_equal(one.cases, two.cases)
+    pd.testing.assert_frame_equal(one.lesions, two.lesions)
+
+
+def test_what_is_written_is_read_back(folders, tmp_path):
+    scores = evaluate(*folders, tmp_path / "scores")
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["cases.csv", "lesions.csv", "summary.json"]
+    again = read_scores(tmp_path / "scores")
+    pd.testing.assert_frame_equal(again.cases, scores.cases)
+    pd.testing.assert_frame_equal(again.lesions, scores.lesions)
+    assert str(again.summary) == str(scores.summary)
+    assert "NaN" in (tmp_path / "scores" / "cases.csv").read_text()
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
+    assert summary["tumor_by_size_group"]["large"]["dice"] is None
+    assert summary["tumor"] == scores.summary["tumor"]
+
+
+def test_a_cohort_without_any_lesion_has_tables_of_the_same_form(folders, tmp_path):
+    scores = evaluate(*folders, tmp_path / "scores", names=["volume-2"])
+    assert scores.lesions.empty
+    assert tuple(scores.lesions) == LESION_COLUMNS
+    assert scores.lesions["detected"].dtype == bool
+    again = read_scores(tmp_path / "scores")
+    assert tuple(again.lesions) == LESION_COLUMNS
+    assert str(again.summary) == str(scores.summary)
+
+
+def test_scores_are_not_overwritten_unasked(folders, tmp_path):
+    output = tmp_path / "scores"
+    evaluate(*folders, output)
+    before = (output / "cases.csv").read_text()
+    with pytest.raises(OutputError, match=r"scores has scores already \(cases\.csv, lesions\.csv, summary\.json\)"):
+        evaluate(*folders, output, names=["volume-1"])
+    assert (output / "cases.csv").read_text() == before
+    evaluate(*folders, output, names=["volume-1"], overwrite=True)
+    assert len(read_scores(output).cases) == 1
+
+
+def test_an_output_that_cannot_be_made_is_said_before_scoring(folders, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        evaluate(*folders, tmp_path / "file" / "scores")
+
+
+def test_a_failed_evaluation_writes_nothing(folders, tmp_path):
+    (folders[0] / "segmentation-2.nii.gz").unlink()
+    with pytest.raises(InputError, match="has no prediction for volume-2"):
+        evaluate(*folders, tmp_path / "scores")
+    assert list((tmp_path / "scores").iterdir()) == []
+
+
+def test_labels_beyond_tumour_are_refused_with_the_file(folders):
+    wrong = blank()
+    wrong[0, 0, 0] = 3
+    write_mask(wrong, GRID, folders[0] / "segmentation-1.nii.gz", overwrite=True)
+    with pytest.raises(InputError, match=r"segmentation-1\.nii\.gz: expected the labels 0 .*, found 3"):
+        evaluate(*folders)
+
+
+def test_an_unreadable_prediction_is_named(folders):
+    (folders[0] / "segmentation-1.nii.gz").write_text("not an image")
+    with pytest.raises(InputError, match=r"segmentation-1\.nii\.gz"):
+        evaluate(*folders)
+
+
+def test_a_prediction_on_another_grid_is_refused(folders):
+    write_mask(
+        np.ones((9, 13, 14), np.uint8), Grid((14, 13, 9), GRID.affine), folders[0] / "segmentation-1.nii.gz", True
+    )
+    with pytest.raises(GeometryError, match="does not lie on the grid of its reference"):
+        evaluate(*folders)
+
+
+def test_masks_of_two_shapes_are_refused():
+    with pytest.raises(GeometryError, match="one shape"):
+        score_case("a", blank(), blank()[1:], SPACING_MM)
+
+
+def test_reading_scores_that_are_not_there_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"no scores in .*: .*cases\.csv is missing"):
+        read_scores(tmp_path)
+    (tmp_path / "cases.csv").write_text("case\nvolume-1\n")
+    (tmp_path / "lesions.csv").write_text(",".join(LESION_COLUMNS) + "\n")
+    with pytest.raises(InputError, match="lack the columns lesions, "):
+        read_scores(tmp_path)
