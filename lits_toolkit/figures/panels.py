@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WINDOW_HU = (-160, 240)
-"""What is black and what is white: the abdominal soft-tissue window, 40 ± 200 HU."""
+WINDOW_HU = (-150, 250)
+"""What is black and what is white: the window of the abdomen, as in the slice browser."""
 
 _PANEL_INCHES = 2.3
 _BAR_MM = 50

@@ -67,7 +67,8 @@ def draw_dice_by_size_group(
     ax.set_ylim(0, 1.02)
     ax.set_ylabel("tumour Dice")
     if len(methods) > 1 or published is not None:
-        figure.legend(loc="outside lower center", ncols=2)
+        handles = sorted(ax.get_legend_handles_labels()[0], key=lambda handle: handle not in ax.containers)
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
     total = int((named.loc[named["method"] == methods[0], "kind"] == "reference").sum())
     figure.suptitle(f"Tumour Dice by size group · {label}, {count_of(total, 'tumour')}")
     return Drawn(figure, data)

@@ -1,5 +1,6 @@
 """Axial slices with masks over them: a gallery of a cohort, and a walk through one case with its prediction."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def spread_slices(mask: np.ndarray, count: int) -> list[int]:
 def draw_gallery(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
     """One slice per case with the reference's labels: liver as an outline, tumour filled.
 
-    The window is 40 ± 200 HU, the aspect is true to the spacing, and the bar is 50 mm long. The data has a row per
+    The window is 50 ± 200 HU, the aspect is true to the spacing, and the bar is 50 mm long. The data has a row per
     slice: case, z, liver_pixels (mask ≥ 1), tumor_pixels.
     """
     figure, panels = panel_grid(slices, axes)
@@ -133,7 +134,8 @@ def _around(seen: np.ndarray, margin: float) -> slice:
     places = np.flatnonzero(seen)
     if not len(places):
         return slice(0, len(seen))
-    return slice(max(int(places[0] - margin), 0), min(int(places[-1] + margin) + 2, len(seen)))
+    first, last = math.floor(places[0] - margin), math.ceil(places[-1] + margin)
+    return slice(max(first, 0), min(last + 1, len(seen)))
 
 
 def _pixel_table(slices: Sequence[AxialSlice], masks: tuple[str, ...]) -> pd.DataFrame:

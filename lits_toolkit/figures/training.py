@@ -39,7 +39,7 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
         _draw_losses(loss, rows)
         _draw_dice(dice, rows)
         loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()} · {model}")
-        loss.legend(loc="upper right")
+        loss.legend(loc="best")
         if column == 0:
             loss.set_ylabel("loss")
             dice.set_ylabel("Dice, validation slices")

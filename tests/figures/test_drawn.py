@@ -1,0 +1,69 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lits_toolkit.errors import OutputError, SettingError
+from lits_toolkit.figures.drawn import MOST_BYTES, Drawn, new_axes, png_bytes, save_figure, use_axes
+
+
+@pytest.fixture
+def drawn():
+    figure, (ax,) = new_axes(inches=(4, 3))
+    ax.plot([0, 1], [0, 1], color="#1f8fff")
+    return Drawn(figure, pd.DataFrame({"x": [0, 1]}))
+
+
+@pytest.fixture
+def noisy():
+    """A CT's worth of noise, with a red line through it."""
+    figure, (ax,) = new_axes(inches=(9, 6))
+    ax.imshow(np.random.default_rng(0).normal(size=(700, 900)), cmap="gray")
+    ax.axhline(350, color="#f5333f", linewidth=4)
+    return Drawn(figure, pd.DataFrame())
+
+
+def test_the_same_picture_has_the_same_bytes(drawn):
+    assert png_bytes(drawn) == png_bytes(drawn)
+
+
+def test_the_file_says_nothing_about_the_program_or_the_time(drawn):
+    with Image.open(io.BytesIO(png_bytes(drawn))) as image:
+        assert set(image.info) <= {"dpi"}
+
+
+def test_a_saved_picture_is_what_jupyter_shows(drawn, tmp_path):
+    path = save_figure(drawn, tmp_path / "new" / "folder", "01_line")
+    assert path == tmp_path / "new" / "folder" / "01_line.png"
+    assert path.read_bytes() == drawn._repr_png_()
+
+
+def test_noise_is_made_to_fit_and_colors_survive(noisy):
+    data = png_bytes(noisy)
+    assert len(data) <= MOST_BYTES
+    with Image.open(io.BytesIO(data)) as image:
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    assert np.abs(pixels - (0xF5, 0x33, 0x3F)).max(axis=1).min() <= 3
+
+
+def test_a_file_in_the_folders_place_is_told(drawn, tmp_path):
+    (tmp_path / "figures").write_text("not a folder")
+    with pytest.raises(OutputError, match="figures"):
+        save_figure(drawn, tmp_path / "figures", "01_line")
+
+
+def test_given_axes_are_used(drawn):
+    ax = drawn.figure.axes[0]
+    assert use_axes(ax, 1) == (drawn.figure, [ax])
+    assert use_axes([ax], 1) == (drawn.figure, [ax])
+
+
+def test_too_few_axes_are_told(drawn):
+    with pytest.raises(SettingError, match=r"2 panels.*got 1"):
+        use_axes(drawn.figure.axes, 2)
+
+
+def test_a_drawn_figure_tells_its_size(drawn):
+    assert repr(drawn) == "Drawn(4.0 × 3.0 inches, 2 rows of data)"

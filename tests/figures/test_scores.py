@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.scores import ERRORS, draw_dice_per_case, draw_errors_per_case
+
+ROWS = (("volume-7", 20_000, 0.8), ("volume-1", 500, None), ("volume-2", None, 0.0), ("volume-3", 5000, 0.6))
+
+
+def test_cases_stand_in_the_order_of_their_mean_tumor_size(make_scores):
+    drawn = draw_dice_per_case(make_scores(*ROWS), "phantom cohort")
+    assert drawn.data["case"].tolist() == ["volume-1", "volume-3", "volume-7"]
+    assert drawn.data["place"].tolist() == [0, 1, 2]
+    assert drawn.data["tumor_dice"].tolist() == [0.0, 0.6, 0.8]
+    assert drawn.data["size_group"].tolist() == ["small", "medium", "large"]
+    assert [label.get_text() for label in drawn.figure.axes[0].get_xticklabels()] == ["1", "3", "7"]
+    assert "volume-N" in drawn.figure.axes[0].get_xlabel()
+    assert drawn.figure.get_suptitle() == "Tumour Dice per case · phantom cohort, 3 cases (1 without tumour left out)"
+
+
+@pytest.mark.parametrize("count", [1, 12, 45, 110])
+@pytest.mark.parametrize("draw", [draw_dice_per_case, draw_errors_per_case])
+def test_any_number_of_cases_is_legible(make_scores, assert_legible, draw, count):
+    random = np.random.default_rng(0)
+    rows = [(f"volume-{index}", 40 * 1.1**index, random.choice([None, 0.1, 0.55, 0.9])) for index in range(count - 1)]
+    assert_legible(draw(make_scores(("volume-200", 8000, 0.5), *rows), "phantom cohort"))
+
+
+def test_errors_are_in_percent_and_mm_and_undefined_ones_are_crossed(make_scores):
+    drawn = draw_errors_per_case(make_scores(*ROWS), "phantom cohort")
+    values = drawn.data.pivot(index="case", columns="error", values="value")
+    assert values.loc["volume-3"].to_dict() == pytest.approx(
+        {"tumor_voe": 100 * (1 - 0.6 / 1.4), "tumor_rvd": 25.0, "tumor_assd_mm": 1.5}
+    )
+    assert values.loc["volume-1", "tumor_rvd"] == -100
+    assert np.isnan(values.loc["volume-1", "tumor_assd_mm"])
+    assert set(drawn.data["error"]) == set(ERRORS)
+    assert "undefined in 1 case" in drawn.figure.axes[2].get_title(loc="left")
+
+
+def test_one_huge_volume_difference_does_not_flatten_the_others(make_scores):
+    scores = make_scores(*ROWS)
+    scores.loc[0, "tumor_rvd"] = 40.0
+    assert draw_errors_per_case(scores, "phantom cohort").figure.axes[1].get_yscale() == "symlog"
+
+
+def test_a_cohort_without_tumors_is_told(make_scores):
+    with pytest.raises(InputError, match="no case has a tumour"):
+        draw_dice_per_case(make_scores(("volume-2", None, 1.0)), "phantom cohort")

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.figures.size_groups import draw_dice_by_size_group, published_dice_by_size_group
+
+
+def test_a_group_has_the_mean_of_its_lesions_with_misses_as_zero(make_lesions, assert_legible):
+    lesions = make_lesions(("a", 500, 0.6), ("a", 600, 0.0), ("b", 5000, 0.5), ("b", 700, None), ("b", 20_000, None))
+    drawn = draw_dice_by_size_group(lesions, "phantom cohort")
+    data = drawn.data.set_index("size_group")
+    assert data["dice"].to_dict() == pytest.approx({"small": 0.3, "medium": 0.5, "large": np.nan}, nan_ok=True)
+    assert data["lesions"].to_dict() == {"small": 2, "medium": 1, "large": 0}
+    assert data["detected"].to_dict() == {"small": 1, "medium": 1, "large": 0}
+    assert data["false_alarms"].to_dict() == {"small": 1, "medium": 0, "large": 1}
+    assert drawn.figure.get_suptitle() == "Tumour Dice by size group · phantom cohort, 3 tumours"
+    assert_legible(drawn)
+
+
+def test_runs_stand_beside_each_other_and_the_published_is_named_as_lits(make_lesions, assert_legible):
+    ours = make_lesions(("a", 500, 0.6), ("a", 2000, 0.4), ("b", 50_000, 0.9)).assign(method="cascade")
+    lesions = pd.concat([ours, ours.assign(method="threshold", dice=ours["dice"] / 2)])
+    drawn = draw_dice_by_size_group(lesions, "phantom cohort", published_dice_by_size_group(["3d-dsts-bottom"]))
+    dice = {method: rows.set_index("size_group")["dice"].to_dict() for method, rows in drawn.data.groupby("method")}
+    assert dice["threshold"] == pytest.approx({"small": 0.3, "medium": 0.2, "large": 0.45})
+    assert dice["3d-dsts-bottom"] == {"small": 0.289, "medium": 0.572, "large": 0.668}
+    assert set(drawn.data.loc[drawn.data["source"] != "here", "method"]) == {"3d-dsts-bottom"}
+    legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    assert legend == ["cascade", "threshold", "dissertation, LiTS: 3d-dsts-bottom"]
+    assert_legible(drawn)
+
+
+def test_every_lesion_is_a_point(make_lesions):
+    lesions = make_lesions(*(("a", 100 + index, index / 100) for index in range(90)))
+    ax = draw_dice_by_size_group(lesions, "phantom cohort").figure.axes[0]
+    offsets = [np.asarray(drawn.get_offsets()) for drawn in ax.collections]
+    (points,) = [places for places in offsets if len(places) == 90]
+    assert sorted(points[:, 1]) == pytest.approx([index / 100 for index in range(90)])
+
+
+def test_no_reference_lesion_is_told(make_lesions):
+    with pytest.raises(InputError, match="no case has a tumour"):
+        draw_dice_by_size_group(make_lesions(("a", 50, None)), "phantom cohort")
+
+
+def test_the_published_tables_are_complete():
+    tables = published_dice_by_size_group()
+    assert tables.groupby("table")["model"].nunique().to_dict() == {"4.6": 9, "4.7": 12}
+    assert tables["dice"].between(0, 1).all()
+    best = published_dice_by_size_group(["2d-mobilenet_v2-top"]).set_index("size_group")["dice"]
+    assert best.to_dict() == {"small": 0.233, "medium": 0.470, "large": 0.615}
+
+
+def test_an_unpublished_model_is_told():
+    with pytest.raises(SettingError, match="no published Dice for han2017"):
+        published_dice_by_size_group(["han2017"])
