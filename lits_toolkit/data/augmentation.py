@@ -22,7 +22,9 @@ class Augmentation:
     """Probability of a left-right flip."""
 
 
-def augment(images: Tensor, targets: Tensor, settings: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def augment(
+    images: Tensor, targets: Tensor, settings: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Images (n, channels, y, x) float32 and targets (n, y, x) integer, moved alike; noise on the images alone.
 
     Bilinear for images, nearest for targets; zero (air, background) comes in from beyond the border.

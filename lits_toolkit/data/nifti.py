@@ -58,7 +58,7 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:
     off = ~(np.abs(stored - labels) <= LABEL_TOLERANCE) if stored.dtype.kind == "f" else np.zeros(1, bool)
     if off.any() or labels.min() < 0 or labels.max() > 255:
         wrong = stored[off][0] if off.any() else (labels.min() if labels.min() < 0 else labels.max())
-        raise InputError(f"{path}: expected integer labels, found {wrong}")
+        raise InputError(f"{path}: expected integer labels, found {wrong:g}")
     return own.to_axial(labels.astype(np.uint8))
 
 
@@ -135,8 +135,10 @@ def _load(path: str | Path) -> nib.Nifti1Image:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile, igzip.BadGzipFile,
-            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:  # fmt: skip
-        raise InputError(f"{path}: expected a NIfTI file, found none that can be read ({_first_line(error)})") from error
+            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, nib.wrapstruct.WrapStructError) as error:  # fmt: skip
+        raise InputError(
+            f"{path}: expected a NIfTI file, found none that can be read ({_first_line(error)})"
+        ) from error
 
 
 def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:

@@ -74,9 +74,7 @@ class _Scene:
 
     def ellipsoid(self, centre: tuple[float, ...], radii: tuple[float, ...], power: float = 2.0) -> np.ndarray:
         """Signed level of a (super-)ellipsoid: below 1 inside."""
-        return sum(
-            np.abs(axis / radius) ** power for axis, radius in zip(self.around(*centre), radii, strict=True)
-        )
+        return sum(np.abs(axis / radius) ** power for axis, radius in zip(self.around(*centre), radii, strict=True))
 
     def field(self, correlation_mm: float, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """A smooth random field of zero mean and unit deviation, (z, y, x) float32; the whole volume or a box."""
@@ -311,9 +309,7 @@ def _blob(scene: _Scene, centre: np.ndarray, radius_mm: float, roughness: float)
     stretch = np.exp(random.normal(0, 0.16, 3))
     stretch /= np.prod(stretch) ** (1 / 3)
     reach = [int(np.ceil(2 * radius_mm * s / step)) + 1 for s, step in zip(stretch, scene.spacing_mm, strict=True)]
-    box = tuple(
-        slice(max(0, c - r), min(n, c + r + 1)) for c, r, n in zip(centre, reach, scene.shape, strict=True)
-    )
+    box = tuple(slice(max(0, c - r), min(n, c + r + 1)) for c, r, n in zip(centre, reach, scene.shape, strict=True))
     axes = np.ix_(*[np.arange(part.start, part.stop) for part in box])
     squared = sum(
         ((axis - c) * step / (radius_mm * s)) ** 2

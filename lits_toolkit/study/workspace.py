@@ -110,6 +110,10 @@ class Workspace:
         """Predicted masks of a run."""
         return self.folder / "predictions" / run
 
+    def runs(self) -> list[str]:
+        """Names of the runs that have been scored."""
+        return sorted(path.parent.name for path in (self.folder / "scores").glob("*/summary.json"))
+
     def scores_folder(self, run: str) -> Path:
         """Score tables of a run."""
         return self.folder / "scores" / run

@@ -44,7 +44,9 @@ def test_image_and_mask_move_as_scipys_affine_transform_does(seed):
     disc = (((y - 30) / 14) ** 2 + ((x - 34) / 9) ** 2 < 1).astype(np.float32)
     images = torch.from_numpy(disc).expand(1, 9, size, size).clone()
     settings = Augmentation(noise=0.0)
-    moved, labels = augment(images, torch.from_numpy(disc)[None].to(torch.uint8), settings, torch.Generator().manual_seed(seed))
+    moved, labels = augment(
+        images, torch.from_numpy(disc)[None].to(torch.uint8), settings, torch.Generator().manual_seed(seed)
+    )
     theta = affine_matrices(1, settings, torch.Generator().manual_seed(seed))[0].double().numpy()
     # from normalised (x, y) to pixels (y, x), align_corners=False
     to_unit = lambda n: (2 * np.arange(n) + 1) / n - 1  # noqa: E731

@@ -49,7 +49,13 @@ def test_the_liver_is_one_piece_on_the_patients_right_and_of_a_livers_size(case)
 
 def test_air_lungs_fat_soft_tissue_and_bone_are_there(case):
     volume = case.volume
-    for low, high, share in ((-1100, -950, 0.2), (-950, -750, 0.01), (-140, -60, 0.02), (20, 140, 0.1), (250, 700, 0.003)):
+    for low, high, share in (
+        (-1100, -950, 0.2),
+        (-950, -750, 0.01),
+        (-140, -60, 0.02),
+        (20, 140, 0.1),
+        (250, 700, 0.003),
+    ):
         assert ((volume > low) & (volume < high)).mean() > share, (low, high)
 
 

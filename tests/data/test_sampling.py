@@ -20,7 +20,9 @@ def prepared(tmp_path):
     return PreparedCase(path), volume, reference
 
 
-@pytest.mark.parametrize(("designation", "expected"), [("all", range(12)), ("liver", range(3, 9)), ("tumor", range(5, 7))])
+@pytest.mark.parametrize(
+    ("designation", "expected"), [("all", range(12)), ("liver", range(3, 9)), ("tumor", range(5, 7))]
+)
 def test_designated_slices(prepared, designation, expected):
     assert designated_slices(prepared[0], designation).tolist() == list(expected)
 

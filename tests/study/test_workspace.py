@@ -1,0 +1,60 @@
+import pytest
+
+from lits_toolkit.data.splits import Split
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.study.workspace import Workspace
+
+SPLIT = Split(("volume-0",), ("volume-1",), ("volume-10",))
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    data = tmp_path / "w" / "cohort"
+    data.mkdir(parents=True)
+    for index in (0, 1, 10):
+        (data / f"volume-{index}.nii.gz").touch()
+    found = Workspace(tmp_path / "w")
+    found.begin(data, SPLIT, "phantom cohort")
+    return found
+
+
+def test_it_remembers_its_cohort_and_can_be_moved(workspace, tmp_path):
+    assert workspace.split == SPLIT
+    assert workspace.label == "phantom cohort"
+    assert [case.name for case in workspace.cohort_cases()] == ["volume-0", "volume-1", "volume-10"]
+    workspace.folder.rename(tmp_path / "moved")
+    assert len(Workspace(tmp_path / "moved").cohort_cases()) == 3
+
+
+def test_data_elsewhere_keep_their_place(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "volume-0.nii").touch()
+    workspace = Workspace(tmp_path / "w")
+    workspace.begin(tmp_path / "data", SPLIT, "cohort data")
+    assert workspace.data == (tmp_path / "data").resolve()
+
+
+def test_another_study_in_the_same_folder_is_refused(workspace, tmp_path):
+    workspace.begin(workspace.data, SPLIT, "phantom cohort")
+    with pytest.raises(SettingError, match="another --workspace"):
+        workspace.begin(tmp_path, SPLIT, "other")
+
+
+def test_what_is_missing_is_named_with_the_command_that_makes_it(workspace, tmp_path):
+    with pytest.raises(InputError, match=r"volume-0.*lits prepare"):
+        workspace.prepared_cases(("volume-0",))
+    with pytest.raises(SettingError, match="nearest is 'volume-1'"):
+        workspace.case("volume-12")
+    with pytest.raises(InputError, match="liver model"):
+        workspace.history("liver", "2d-mobilenet_v2-top")
+    with pytest.raises(InputError, match="lits prepare"):
+        Workspace(tmp_path / "nowhere").require()
+
+
+def test_models_are_listed_by_stage(workspace):
+    for name in ("b", "a"):
+        folder = workspace.model("liver", name)
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text("{}")
+    assert workspace.models("liver") == ["a", "b"]
+    assert workspace.models("tumor") == []

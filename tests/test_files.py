@@ -1,0 +1,54 @@
+import errno
+import json
+
+import pytest
+
+from lits_toolkit.errors import InputError, OutputError
+from lits_toolkit.files import output_folder, read_json, replacing, write_json
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="half way"), replacing(path) as partial:
+        partial.write_text("ne")
+        raise ValueError("half way")
+    assert [found.name for found in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+def test_success_replaces_and_keeps_the_suffixes_meanwhile(tmp_path):
+    with replacing(tmp_path / "deep" / "m.nii.gz") as partial:
+        assert partial.name.endswith(".nii.gz")
+        partial.write_bytes(b"new")
+    assert (tmp_path / "deep" / "m.nii.gz").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "no space"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")],
+)
+def test_what_the_disk_refuses_is_said_in_words(tmp_path, number, said):
+    with pytest.raises(OutputError, match=said), replacing(tmp_path / "a.txt") as partial:
+        partial.write_text("half")
+        raise OSError(number, "from the system")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_of_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        output_folder(tmp_path / "file" / "below")
+
+
+def test_json_has_no_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"dice": float("nan"), "list": [1.5, float("nan")]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"dice": None, "list": [1.5, None]}
+
+
+def test_json_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"b\.json does not exist"):
+        read_json(tmp_path / "b.json")
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(InputError, match=r"c\.json"):
+        read_json(tmp_path / "c.json")
