@@ -42,6 +42,7 @@ def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any]) -> No
         _literal(output),
         parameters,
         kernel_name="python3",
+        language="python",
         progress_bar=False,
         kernel_manager_class=OwnKernel,
         on_cell_executed=tell,

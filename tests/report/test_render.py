@@ -1,0 +1,149 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from rich.console import Console
+
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
+from lits_toolkit.report.registry import FIGURES, MODELS
+from lits_toolkit.report.render import list_figures, render_figures
+
+DRAW = "from pathlib import Path\nPath(figures, '{}.png').write_text(workspace)"
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=200)
+
+
+def told(console):
+    return console.file.getvalue()
+
+
+def outputs(path):
+    cells = nbformat.read(path, nbformat.NO_CONVERT).cells
+    return "".join(output.get("text", "") for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+
+
+def test_notebooks_run_and_their_pictures_and_executed_copies_are_kept(registered, workspace, console):
+    registered(a=[DRAW.format("a")], b=[DRAW.format("b")])
+    pictures = render_figures(workspace, console=console)
+    assert pictures == [workspace.figures / "a.png", workspace.figures / "b.png"]
+    assert {picture.read_text() for picture in pictures} == {str(workspace.folder.resolve())}
+    assert sorted(path.name for path in (workspace.figures / "notebooks").iterdir()) == ["a.ipynb", "b.ipynb"]
+    assert "a: done after" in told(console)
+
+
+def test_the_kernel_is_the_running_interpreter_whatever_is_installed(
+    registered, workspace, console, tmp_path, monkeypatch
+):
+    other = tmp_path / "jupyter" / "kernels" / "python3"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    registered(a=["import sys; print(sys.executable)"])
+    render_figures(workspace, console=console)
+    assert outputs(workspace.figures / "notebooks" / "a.ipynb").strip() == sys.executable
+
+
+def test_pictures_go_where_they_are_asked_for(registered, workspace, console, tmp_path):
+    registered(a=[DRAW.format("a")])
+    assert render_figures(workspace, output=tmp_path / "else where", console=console)[0].is_file()
+    assert not workspace.figures.exists()
+
+
+def test_a_failing_notebook_is_told_with_its_cell_and_the_others_finish(registered, workspace, console):
+    registered(a=["x = 1", "raise ValueError('no [bold]luck[/]')"], b=[DRAW.format("b")])
+    with pytest.raises(LitsError, match=r"1 of 2 notebooks failed.*\n.*cell In \[4\].*ValueError: no \[bold\]luck"):
+        render_figures(workspace, console=console)
+    assert (workspace.figures / "b.png").is_file()
+    assert "a: failed after" in told(console)
+    assert "no [bold]luck[/]" in told(console)
+    executed = nbformat.read(workspace.figures / "notebooks" / "a.ipynb", nbformat.NO_CONVERT)
+    assert any(output.output_type == "error" for cell in executed.cells for output in cell.get("outputs", []))
+
+
+def test_a_kernel_that_dies_is_told_and_leaves_nothing_half_written(registered, workspace, console):
+    registered(a=["import os; os._exit(7)"])
+    with pytest.raises(LitsError, match="a: its process ended with status"):
+        render_figures(workspace, console=console)
+    assert not list((workspace.figures / "notebooks").glob(".partial*"))
+
+
+def test_only_what_is_asked_for_runs(registered, workspace, console):
+    registered(a=[DRAW.format("a")], b=[DRAW.format("b")])
+    assert [path.name for path in render_figures(workspace, ["figure-b"], console=console)] == ["b.png"]
+    assert not (workspace.figures / "a.png").exists()
+
+
+def test_parameters_reach_the_notebooks_that_have_them(registered, write_notebook, workspace, console):
+    registered(a=["print(count + 1)"], b=["print('b')"], parameters="count: int = 1\n")
+    write_notebook("b", "print('b')")
+    render_figures(workspace, parameters={"count": "41"}, console=console)
+    assert outputs(workspace.figures / "notebooks" / "a.ipynb") == "42\n"
+
+
+@pytest.mark.parametrize(
+    ("only", "parameters", "words"),
+    [
+        (None, {"cuont": "1"}, "nearest is 'count'"),
+        (None, {"count": "one"}, "expected int"),
+        (None, {"case": "volume-3"}, "no such case; the nearest is 'volume-"),
+        (None, {"workspace": "other"}, "give it as --workspace"),
+        (["figure-c"], {}, "nearest is 'figure-"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(registered, workspace, console, only, parameters, words):
+    registered(a=[DRAW.format("a")], parameters='count: int = 1\ncase: str = ""\n')
+    with pytest.raises(SettingError, match=words):
+        render_figures(workspace, only, parameters, console=console)
+    assert not workspace.figures.exists()
+
+
+def test_what_needs_something_missing_is_left_out_and_named(registered, workspace, console):
+    registered(needs=(MODELS,), a=[DRAW.format("a")])
+    assert render_figures(workspace, console=console) == []
+    assert "a left out: it needs a trained model" in told(console)
+    assert "`lits train`" in told(console)
+    with pytest.raises(InputError, match="a needs a trained model"):
+        render_figures(workspace, ["figure-a"], console=console)
+
+
+def test_a_file_in_the_figures_place_is_told(registered, workspace, console):
+    registered(a=[DRAW.format("a")])
+    workspace.figures.write_text("a file")
+    with pytest.raises(OutputError, match="figures"):
+        render_figures(workspace, console=console)
+
+
+def test_every_figure_has_its_line():
+    lines = list_figures()
+    assert len(lines) == len(FIGURES)
+    assert all(entry.file in line and entry.shows in line for entry, line in zip(FIGURES, lines, strict=True))
+
+
+def test_an_interruption_ends_the_kernels_and_leaves_nothing_half_written(write_notebook, workspace, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    write_notebook("a", f"held_open = open({str(fifo)!r}, 'w')", "import threading; threading.Event().wait()")
+    program = f"""
+from pathlib import Path
+from lits_toolkit.report import render
+from lits_toolkit.report.registry import FigureEntry
+from lits_toolkit.study.workspace import Workspace
+
+render.find_figures = lambda names: [FigureEntry("a", "a", "a.png", "", ())]
+render.notebook_folder = lambda: Path({str(tmp_path / "notebooks {in braces}")!r})
+render.render_figures(Workspace(Path({str(workspace.folder)!r})))
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
+        with fifo.open() as reading:  # opens once the kernel has opened its end
+            process.send_signal(signal.SIGINT)
+            assert reading.read() == ""  # ends once the kernel is gone
+        complaint = process.communicate()[1]
+    assert "KeyboardInterrupt" in complaint
+    assert not list((workspace.figures / "notebooks").iterdir())

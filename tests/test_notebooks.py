@@ -1,0 +1,97 @@
+"""Every notebook: what it is made of, and that it runs from top to bottom on a small phantom study."""
+
+import io
+import tokenize
+
+import nbformat
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from lits_toolkit.figures.drawn import MOST_BYTES
+from lits_toolkit.report.notebooks import notebook_folder, read_parameters
+from lits_toolkit.report.registry import FIGURES
+from lits_toolkit.report.render import render_figures
+
+NOTEBOOKS = sorted(notebook_folder().glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, nbformat.NO_CONVERT)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory):
+    """The pictures of a small phantom study, rendered by papermill; its figures' folder."""
+    from lits_toolkit.demo import open_workspace
+
+    study = open_workspace(tmp_path_factory.mktemp("study") / "lits-demo", smoke=True)
+    render_figures(study, parameters={"smoke": True}, console=Console(file=io.StringIO()))
+    return study.figures
+
+
+def words(notebook, kind):
+    return ["".join(cell.source) for cell in notebook.cells if cell.cell_type == kind]
+
+
+def test_it_is_kept_without_outputs(notebook):
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert set(cell.metadata) <= {"tags"}
+
+
+def test_it_names_no_kernel_but_python3(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_it_is_short_and_defines_nothing(notebook):
+    assert len(notebook.cells) < 20
+    for source in words(notebook, "code"):
+        names = [token.string for token in tokenize.generate_tokens(io.StringIO(source).readline)]
+        assert not {"def", "class", "lambda"} & set(names)
+
+
+def test_it_asks_one_question_says_what_to_see_and_what_to_try(notebook):
+    text = words(notebook, "markdown")
+    assert text[0].startswith("# ")
+    assert text[0].count("?**") == 1
+    assert "**What you should see**" in text[0]
+    assert text[-1].startswith("## Try this")
+    assert text[-1].count("\n1. ") == text[-1].count("\n2. ") == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_its_parameters_begin_alike_and_are_explained(path):
+    parameters = read_parameters(path)
+    assert list(parameters)[:3] == ["workspace", "figures", "smoke"]
+    assert all(parameter.comment for parameter in parameters.values())
+
+
+@pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.name)
+def test_its_figures_are_drawn_and_small_enough_to_keep(rendered, entry):
+    picture = rendered / entry.file
+    assert picture.stat().st_size <= MOST_BYTES
+    with Image.open(picture) as image:
+        assert image.width >= 600
+
+
+def test_nothing_is_drawn_that_is_not_registered(rendered):
+    assert {path.name for path in rendered.glob("*.png")} == {entry.file for entry in FIGURES}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_to_its_end_without_a_warning(rendered, path):
+    executed = nbformat.read(rendered / "notebooks" / path.name, nbformat.NO_CONVERT)
+    for cell in executed.cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count is not None
+            assert not [output.text for output in cell.outputs if output.get("name") == "stderr"]
+
+
+def test_the_executed_browser_notebook_shows_a_picture_when_reopened(rendered):
+    executed = nbformat.read(rendered / "notebooks" / "05_browse_predictions.ipynb", nbformat.NO_CONVERT)
+    (cell,) = [cell for cell in executed.cells if "browse(ct" in cell.source]
+    assert any("image/png" in output.get("data", {}) for output in cell.outputs)
