@@ -137,9 +137,7 @@ def models(json: bool = False) -> None:
 
 
 @app.command
-def train(
-    workspace: Path, settings: Annotated[TrainSettings, tyro.conf.arg(name="")], overwrite: bool = False
-) -> None:
+def train(workspace: Path, settings: Annotated[TrainSettings, tyro.conf.arg(name="")], overwrite: bool = False) -> None:
     """Train one stage's network, or go on with a run that was interrupted.
 
     Args:
@@ -229,7 +227,9 @@ def evaluate(
     scores = score(predictions, references, output, overwrite=overwrite)
     summary = scores.summary
     for organ in ("liver", "tumor"):
-        print(f"{organ}: Dice per case {summary[organ]['dice_per_case']:.3f}, global {summary[organ]['dice_global']:.3f}")
+        print(
+            f"{organ}: Dice per case {summary[organ]['dice_per_case']:.3f}, global {summary[organ]['dice_global']:.3f}"
+        )
     for group, found in summary["tumor_by_size_group"].items():
         dice = "–" if found["dice"] is None or found["dice"] != found["dice"] else f"{found['dice']:.3f}"
         print(f"{group} tumours: Dice {dice}, {found['detected']} of {found['lesions']} found, "
@@ -296,7 +296,9 @@ def lab(folder: Positional[Path | None] = None) -> None:
 def main() -> None:
     """Run the command line; an error of the user's is one line, an interruption leaves the workspace usable."""
     try:
-        app.cli(prog="lits", description="Liver-tumour segmentation in CT: from a folder of CT to masks, scores, figures.")
+        app.cli(
+            prog="lits", description="Liver-tumour segmentation in CT: from a folder of CT to masks, scores, figures."
+        )
     except LitsError as error:
         sys.exit(f"lits: {error}")
     except KeyboardInterrupt:

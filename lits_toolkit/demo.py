@@ -38,7 +38,7 @@ class DemoSettings:
     """Matrix in y and x."""
     slices: int = 48
     """Axial slices per case."""
-    liver_epochs: int = 1
+    liver_epochs: int = 5
     """Passes over all slices of the training cases."""
     tumor_epochs: int = 14
     """Passes over their slices with liver, as crops."""
@@ -83,7 +83,9 @@ def run_demo(
     console = console or Console()
     seconds: dict[str, float] = {}
 
-    with _step(console, seconds, "phantom", f"drawing {len(settings.split.train)} + … phantom cases"):
+    with _step(
+        console, seconds, "phantom", f"drawing {settings.train + settings.validation + settings.test} phantom cases"
+    ):
         write_phantoms(workspace.folder / "cohort", settings)
         workspace.begin(workspace.folder / "cohort", settings.split, LABEL)
     cases = workspace.cohort_cases()
@@ -190,6 +192,7 @@ def _train(workspace: Workspace, stage: str, settings: DemoSettings) -> None:
         stage=stage,  # type: ignore[arg-type]
         epochs=settings.liver_epochs if stage == "liver" else settings.tumor_epochs,
         crop=128 if stage == "tumor" and settings.size > 128 else None,
+        reduce=2 if stage == "liver" and settings.size > 128 else 1,
         batch_size=8 if settings.size > 128 else 4,
         seed=settings.seed,
     )
@@ -252,5 +255,3 @@ def _print_summary(console: Console, workspace: Workspace, summary: dict[str, An
 
 def _number(value: float | None) -> str:
     return "–" if value is None or value != value else f"{value:.3f}"
-
-

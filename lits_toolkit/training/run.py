@@ -49,13 +49,15 @@ def train(
     build_model(settings.model)  # an unknown name is told before anything is read
     prepared = [PreparedCase(Path(p)) for p in train_cases], [PreparedCase(Path(p)) for p in validation_cases]
     size, window = _common_grid([*prepared[0], *prepared[1]])
+    if size % (32 * settings.reduce):
+        raise SettingError(f"reduce {settings.reduce}: expected a size of 32 times it or a multiple, found {size}")
     if overwrite:
         for name in (HISTORY, CHECKPOINT, WEIGHTS, DESCRIPTION):
             (folder / name).unlink(missing_ok=True)
     description = {
         "name": settings.model,
         "stage": settings.stage,
-        "size": size,
+        "size": size // settings.reduce,
         "window": list(window),
         "settings": asdict(settings),
         "train_cases": [case.name for case in prepared[0]],
@@ -69,8 +71,8 @@ def train(
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
     designation = settings.slices or ("all" if settings.stage == "liver" else "liver")
-    samples = SliceDataset(prepared[0], settings.stage, designation, settings.crop)
-    held_out = SliceDataset(prepared[1], settings.stage, designation)
+    samples = SliceDataset(prepared[0], settings.stage, designation, settings.crop, settings.reduce)
+    held_out = SliceDataset(prepared[1], settings.stage, designation, reduce=settings.reduce)
     sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
     loaders = [
         DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True),
@@ -209,5 +211,3 @@ def _quiet_lightning() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-

@@ -18,14 +18,17 @@ Index = tuple[int, int, int]
 class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
     """Images (9, y, x) float32 and targets (y, x) uint8 of one stage, addressed by `Index`."""
 
-    def __init__(self, cases: Sequence[PreparedCase], stage: str, designation: str, crop: int | None = None) -> None:
+    def __init__(
+        self, cases: Sequence[PreparedCase], stage: str, designation: str, crop: int | None = None, reduce: int = 1
+    ) -> None:
         self.cases = list(cases)
         self.stage = stage
         self.crop = crop
+        self.reduce = reduce
         self.slices = [designated_slices(case, designation) for case in self.cases]
         if not any(len(slices) for slices in self.slices):
             raise InputError(f"none of the {len(self.cases)} cases has a slice with {designation}: nothing to train on")
-        self.boxes = [_liver_box(case) for case in self.cases] if crop else []
+        self.boxes = [_liver_box(case, reduce) for case in self.cases] if crop else []
 
     def __len__(self) -> int:
         return sum(len(slices) for slices in self.slices)
@@ -43,7 +46,10 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def _read(self, case: int, middle: int) -> tuple[np.ndarray, np.ndarray]:
         found = sample(self.cases[case], middle, self.stage)
-        return found.image, found.target
+        if self.reduce == 1:
+            return found.image, found.target
+        # as `to_network_grid` does when predicting: the mean of each square of pixels
+        return _means(found.image, self.reduce), (_means(found.target, self.reduce) >= 0.5).astype(np.uint8)
 
 
 class EpochSampler(Sampler[Index]):
@@ -73,9 +79,15 @@ def in_order(slices: Sequence[np.ndarray]) -> list[Index]:
     return [(case, int(middle), 0) for case, found in enumerate(slices) for middle in found]
 
 
-def _liver_box(case: PreparedCase) -> tuple[int, int, int, int]:
-    """First and last row and column of the liver over all slices."""
-    flat = (case.mask_slices(0, case.shape[0]) > 0).any(axis=0)
+def _means(array: np.ndarray, factor: int) -> np.ndarray:
+    """(..., y, x) to float32 (..., y / factor, x / factor)."""
+    *rest, y, x = array.shape
+    return array.reshape(*rest, y // factor, factor, x // factor, factor).mean(axis=(-3, -1), dtype=np.float32)
+
+
+def _liver_box(case: PreparedCase, reduce: int) -> tuple[int, int, int, int]:
+    """First and last row and column of the liver over all slices, in reduced pixels."""
+    flat = _means((case.mask_slices(0, case.shape[0]) > 0).any(axis=0), reduce) > 0
     rows, columns = np.flatnonzero(flat.any(1)), np.flatnonzero(flat.any(0))
     if not len(rows):
         return 0, flat.shape[0] - 1, 0, flat.shape[1] - 1

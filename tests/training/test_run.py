@@ -76,7 +76,11 @@ def test_interrupted_and_run_again_it_ends_with_the_same_weights(finished, cases
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     first = subprocess.Popen(
-        [sys.executable, "-c", program, "tell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        [sys.executable, "-c", program, "tell"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
     )
     assert first.stdout is not None
     assert first.stdin is not None

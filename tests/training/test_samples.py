@@ -41,6 +41,16 @@ def test_a_crop_lies_around_the_liver_and_is_the_same_for_the_same_seed(cases):
     assert len(corners) > 5
 
 
+def test_reduced_slices_are_means_of_squares(cases):
+    image, target = SliceDataset(cases, "liver", "liver")[(0, 4, 0)]
+    small, reduced = SliceDataset(cases, "liver", "liver", reduce=2)[(0, 4, 0)]
+    assert small.shape == (9, 32, 32)
+    for z, y, x in ((0, 0, 0), (4, 16, 9), (8, 31, 31)):
+        four = image[z, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
+        assert float(small[z, y, x]) == pytest.approx(float(four.mean()), abs=1e-6)
+    np.testing.assert_array_equal(reduced, target[::2, ::2])  # the liver's box begins and ends at even pixels
+
+
 def test_the_order_is_the_epochs_own(cases):
     dataset = SliceDataset(cases, "liver", "all")
     sampler = EpochSampler(dataset.slices, seed=1, cases_together=1)

@@ -1,0 +1,120 @@
+import json
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from lits_toolkit.cli import main
+
+
+def run(monkeypatch, capsys, *arguments):
+    """The exit status, standard output and standard error of `lits ARGUMENTS`."""
+    monkeypatch.setattr(sys, "argv", ["lits", *map(str, arguments)])
+    status = 0
+    try:
+        main()
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+            status = 1
+        else:
+            status = stop.code or 0
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_help_names_every_verb_without_importing_what_is_heavy():
+    program = (
+        "import sys; sys.argv = ['lits', '--help']\n"
+        "from lits_toolkit.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'lightning', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    for verb in (
+        "demo",
+        "phantom",
+        "check",
+        "prepare",
+        "models",
+        "train",
+        "predict",
+        "evaluate",
+        "figures",
+        "browse",
+        "lab",
+    ):
+        assert verb in done.stdout
+
+
+def test_models_as_json(monkeypatch, capsys):
+    status, out, _ = run(monkeypatch, capsys, "models", "--json")
+    assert status == 0
+    entries = {entry["name"]: entry for entry in json.loads(out)}
+    assert entries["2d-mobilenet_v2-top"]["parameters"] == 3_759_916
+    assert entries["2d-mobilenet_v2-top"]["published_parameters_millions"] == 3.76
+
+
+def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
+    data, work = tmp_path / "data", tmp_path / "work"
+    assert run(monkeypatch, capsys, "phantom", data, "--cases", 4, "--size", 64, "--slices", 12)[0] == 0
+    status, out, _ = run(monkeypatch, capsys, "check", data)
+    assert (status, "0 errors" in out) == (0, True)
+    status, out, _ = run(monkeypatch, capsys, "prepare", data, "--workspace", work, "--size", 64, "--test", 0.25)
+    assert (status, "2 to train on, 1 to validate, 1 held out" in out) == (0, True)
+    for stage in ("liver", "tumor"):
+        arguments = ["--workspace", work, "--stage", stage, "--epochs", 1, "--batch-size", 4]
+        assert run(monkeypatch, capsys, "train", *arguments)[0] == 0
+    status, out, _ = run(monkeypatch, capsys, "predict", data, "--workspace", work, "--output", tmp_path / "out")
+    assert (status, out.count("ml")) == (0, 8)
+    ct, mask = nib.load(data / "volume-0.nii.gz"), nib.load(tmp_path / "out" / "segmentation-0.nii.gz")
+    assert ct.shape == mask.shape
+    np.testing.assert_array_equal(ct.affine, mask.affine)
+    reference = tmp_path / "reference"
+    arguments = ["--workspace", work, "--output", reference, "--liver", "reference"]
+    assert run(monkeypatch, capsys, "predict", data, *arguments)[0] == 0
+    arguments = [reference, data, "--output", tmp_path / "scores"]
+    status, out, _ = run(monkeypatch, capsys, "evaluate", *arguments)
+    assert status == 0
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
+    assert summary["liver"]["dice_per_case"] == 1  # the reference's own liver
+    assert "liver: Dice per case 1.000" in out
+    status, _, err = run(monkeypatch, capsys, "predict", data, "--workspace", work, "--output", tmp_path / "out")
+    assert status != 0
+    assert "already has segmentation-0.nii.gz" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "{}/nowhere"], "does not exist"),
+        (["check", "{}/volume-3.nii.txt"], "expected a NIfTI file"),
+        (["prepare", "{}/nowhere", "--workspace", "{}/w"], "does not exist"),
+        (["train", "--workspace", "{}/w", "--stage", "liver"], "lits prepare"),
+        (["predict", "{}/volume-3.nii", "--workspace", "{}/w", "--output", "{}/o"], "no model folder"),
+        (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
+        (["figures", "--workspace", "{}/w"], "lits prepare"),
+        (["browse", "{}/nowhere.nii"], "does not exist"),
+        (["phantom", "{}/p", "--cases", "0"], "at least 1 case"),
+    ],
+)
+def test_a_bad_input_is_one_clear_line(monkeypatch, capsys, tmp_path, arguments, said):
+    (tmp_path / "volume-3.nii").write_text("this is text")
+    (tmp_path / "volume-3.nii.txt").write_text("this is text")
+    status, _, err = run(monkeypatch, capsys, *(argument.format(tmp_path) for argument in arguments))
+    assert status != 0
+    assert err.startswith("lits: ")
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_text_file_named_as_a_ct(monkeypatch, capsys, tmp_path):
+    (tmp_path / "volume-3.nii").write_text("this is text")
+    status, out, _ = run(monkeypatch, capsys, "check", tmp_path, "--json")
+    assert status == 1
+    (finding,) = json.loads(out)
+    assert (finding["case"], finding["code"]) == ("volume-3", "unreadable")
