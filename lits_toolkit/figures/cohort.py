@@ -97,7 +97,7 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
         ax.set_ylim(0, max(data[column].max() * 1.2, 1e-9))
         ax.set_ylabel(unit)
         ax.set_title(title)
-    by_number.yaxis.set_major_locator(MaxNLocator(integer=True))
+    by_number.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     figure.suptitle(f"Tumours per size group · {label}, {count_of(int(data['lesions'].sum()), 'tumour')}")
     return Drawn(figure, data)
 

@@ -98,7 +98,8 @@ def draw_gallery(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes]
         show_slice(ax, piece, largest_mm(slices))
         if piece.reference is not None:
             outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 1.3)
-            fill(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.55)
+            fill(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.4)
+            outline(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 1.0)
     bottom_legend(figure, [patch_key(LABEL_COLORS["tumor"], "tumour"), line_key(LABEL_COLORS["liver"], "liver")])
     figure.suptitle(f"Slices with their reference masks · {label}")
     return Drawn(figure, _pixel_table(slices, ("reference",)))
