@@ -15,7 +15,7 @@ app = tyro.extras.SubcommandApp()
 
 @app.command
 def demo(workspace: Path = Path("lits-demo"), smoke: bool = False) -> None:
-    """The main job on the built-in phantom cohort: make, check, prepare, train, predict, score, render. No data, no GPU.
+    """The main job on the built-in phantom cohort, from making it to every figure. No data, no GPU.
 
     Args:
         workspace: The folder to do it in; interrupted, the same command goes on where it stopped.

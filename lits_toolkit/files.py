@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield partial
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error)}") from error
     finally:

@@ -1,6 +1,5 @@
 """NIfTI files: CT in, masks out, whatever their orientation."""
 
-import gzip
 import zlib
 from pathlib import Path
 
@@ -14,7 +13,17 @@ from lits_toolkit.files import replacing
 
 LABEL_TOLERANCE = 1e-3
 """How far a stored label may be from an integer: some writers keep 3 as 2.9999."""
-AFFINE_TOLERANCE_MM = 1e-2
+AFFINE_TOLERANCE_MM = 1e-3
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    igzip.BadGzipFile,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
+)
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -76,7 +85,7 @@ def write_volume(volume: np.ndarray, grid: Grid, path: str | Path, overwrite: bo
 
 
 def require_same_grid(found: Grid, expected: Grid, path: str | Path) -> None:
-    """GeometryError unless both grids have the same shape and, within a hundredth of a millimetre, affine."""
+    """GeometryError unless both grids have the same shape and, within a thousandth of a millimetre, affine."""
     if found.shape != expected.shape:
         raise GeometryError(f"{path}: expected the CT's shape {expected.shape}, found {found.shape}")
     apart = float(np.abs(found.affine - expected.affine).max())
@@ -134,8 +143,7 @@ def _load(path: str | Path) -> nib.Nifti1Image:
         return kind.from_bytes(stored)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
-    except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile, igzip.BadGzipFile,
-            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, nib.wrapstruct.WrapStructError) as error:  # fmt: skip
+    except _UNREADABLE as error:
         raise InputError(
             f"{path}: expected a NIfTI file, found none that can be read ({_first_line(error)})"
         ) from error
@@ -150,7 +158,7 @@ def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:
     affine = np.asarray(image.affine, np.float64)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(f"{path}: expected an affine that can be inverted, found {affine[:3].round(3).tolist()}")
-    return Grid(tuple(shape[:3]), affine, image.header.copy())
+    return Grid((shape[0], shape[1], shape[2]), affine, image.header.copy())
 
 
 def _first_line(error: Exception) -> str:

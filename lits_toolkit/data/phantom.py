@@ -64,8 +64,8 @@ class _Scene:
             (np.arange(count) - (count - 1) / 2) * step - shift
             for count, step, shift in zip(shape, spacing, offset, strict=True)
         ]
-        grids = np.ix_(*[axis.astype(np.float32) for axis in axes])
-        return cls(random, shape, spacing, *grids, scale=field_mm / 400)
+        z, y, x = np.ix_(*[axis.astype(np.float32) for axis in axes])
+        return cls(random, shape, spacing, z, y, x, scale=field_mm / 400)
 
     def around(self, *centre: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(z, y, x) in units of the drawing, relative to a centre (z in mm, y and x in the drawing's mm)."""
@@ -74,7 +74,8 @@ class _Scene:
 
     def ellipsoid(self, centre: tuple[float, ...], radii: tuple[float, ...], power: float = 2.0) -> np.ndarray:
         """Signed level of a (super-)ellipsoid: below 1 inside."""
-        return sum(np.abs(axis / radius) ** power for axis, radius in zip(self.around(*centre), radii, strict=True))
+        z, y, x = (np.abs(axis / r) ** power for axis, r in zip(self.around(*centre), radii, strict=True))
+        return z + y + x
 
     def field(self, correlation_mm: float, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """A smooth random field of zero mean and unit deviation, (z, y, x) float32; the whole volume or a box."""
@@ -227,7 +228,7 @@ def _vessel_tree(scene: _Scene, liver: np.ndarray) -> np.ndarray:
     calibres: dict[float, list[np.ndarray]] = {5.4: [], 3.5: [], 2.1: []}
     for start_share in (0.25, 0.85):  # portal vein below, hepatic veins above
         middle = voxels.mean(0)
-        start = middle + [(start_share - 0.5) * np.ptp(voxels[:, 0]), 20 / spacing[1], 30 / spacing[2]]
+        start = middle + np.array([(start_share - 0.5) * np.ptp(voxels[:, 0]), 20 / spacing[1], 30 / spacing[2]])
         for _ in range(5):
             end = voxels[random.integers(len(voxels))].astype(float)
             trunk = _curve(random, start, start + 0.5 * (end - start), spacing)

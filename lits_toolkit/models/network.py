@@ -53,8 +53,8 @@ class Network(nn.Module):
         _check_size(x)
         image, features = x, self.stem(x)
         outputs = []
-        for layer in self.encoder:
-            features = layer(features)
+        for encode in self.encoder:
+            features = encode(features)
             outputs.append(features)
         features = self.head(features)
         for number, (stage, layer) in enumerate(zip(self.decoder, SKIP_LAYERS, strict=True)):

@@ -131,4 +131,5 @@ class Workspace:
         return self
 
     def _cohort(self) -> dict:
-        return self.require() and read_json(self.folder / COHORT)
+        self.require()
+        return dict(read_json(self.folder / COHORT))

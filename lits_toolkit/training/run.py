@@ -74,13 +74,11 @@ def train(
     samples = SliceDataset(prepared[0], settings.stage, designation, settings.crop, settings.reduce)
     held_out = SliceDataset(prepared[1], settings.stage, designation, reduce=settings.reduce)
     sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
-    loaders = [
-        DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True),
-        DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers),
-    ]
-    if not len(loaders[0]):
+    batches = DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True)
+    checks = DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers)
+    if not len(batches):
         raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
-    task = SegmentationTask(settings, steps=settings.epochs * len(loaders[0]))
+    task = SegmentationTask(settings, steps=settings.epochs * len(batches))
     record = _Record(folder, description, history, progress)
     with _quiet_lightning():
         trainer = lightning.Trainer(
@@ -97,7 +95,7 @@ def train(
         )
         checkpoint = folder / CHECKPOINT if history else None
         try:
-            trainer.fit(task, *loaders, ckpt_path=checkpoint, weights_only=True)
+            trainer.fit(task, batches, checks, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as stop:  # how Lightning ends after Ctrl-C
             raise KeyboardInterrupt from stop
         finally:
@@ -130,7 +128,9 @@ class _Record(lightning.Callback):
         """Show the bar where the run begins or goes on."""
         steps = int(trainer.num_training_batches)
         label = f"{self.description['stage']} {self.description['name']}"
-        self.task = self.bar.add_task(label, total=trainer.max_epochs * steps, completed=trainer.global_step, state="")
+        self.task = self.bar.add_task(
+            label, total=(trainer.max_epochs or 0) * steps, completed=trainer.global_step, state=""
+        )
         self.bar.start()
 
     def on_train_epoch_start(self, *_: Any) -> None:

@@ -87,7 +87,7 @@ def _means(array: np.ndarray, factor: int) -> np.ndarray:
 
 def _liver_box(case: PreparedCase, reduce: int) -> tuple[int, int, int, int]:
     """First and last row and column of the liver over all slices, in reduced pixels."""
-    flat = _means((case.mask_slices(0, case.shape[0]) > 0).any(axis=0), reduce) > 0
+    flat = _means(case.mask_slices(0, case.shape[0]).max(axis=0) > 0, reduce) > 0
     rows, columns = np.flatnonzero(flat.any(1)), np.flatnonzero(flat.any(0))
     if not len(rows):
         return 0, flat.shape[0] - 1, 0, flat.shape[1] - 1

@@ -26,7 +26,8 @@ class SegmentationTask(lightning.LightningModule):
         super().__init__()
         self.settings = settings
         self.steps = steps
-        self.network = build_model(settings.model).to(memory_format=torch.channels_last)
+        self.network = build_model(settings.model)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = LOSSES[settings.loss]
         self.augmentation = Augmentation() if settings.augment else None
         self.counts = torch.zeros(3)
@@ -61,7 +62,7 @@ class SegmentationTask(lightning.LightningModule):
         overlap, found, real = self.counts.tolist()
         self.log("validation_dice", 2 * overlap / (found + real) if found + real else 1.0)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """RAdam with linear warm-up and cosine decay over the run's steps."""
         settings = self.settings
         optimizer = torch.optim.RAdam(

@@ -107,7 +107,7 @@ def test_what_is_prepared_stays_and_a_changed_source_is_prepared_anew(cohort, tm
 
 def test_other_settings_are_refused_unless_overwriting(cohort, tmp_path):
     prepare(cohort[:1], tmp_path / "p", size=32, n_jobs=1, progress=False)
-    with pytest.raises(SettingError, match="size 32 instead of 64.*--overwrite"):
+    with pytest.raises(SettingError, match=r"size 32 instead of 64.*--overwrite"):
         prepare(cohort[:1], tmp_path / "p", size=64, n_jobs=1, progress=False)
     (path,) = prepare(cohort[:1], tmp_path / "p", size=64, n_jobs=1, progress=False, overwrite=True)
     assert PreparedCase(path).shape == (12, 64, 64)
@@ -135,7 +135,8 @@ def test_interrupted_it_leaves_whole_files_and_the_same_command_finishes(cohort,
         "def tell(case, path, *rest):\n"
         "    write(case, path, *rest); print(case.name, flush=True); sys.stdin.readline()\n"
         "if len(sys.argv) > 1: p.write_prepared = tell\n"
-        f"p.prepare(find_cases({str(cohort[0].volume.parent)!r}), {str(tmp_path / 'p')!r}, 32, n_jobs=1, progress=False)\n"
+        f"cases = find_cases({str(cohort[0].volume.parent)!r})\n"
+        f"p.prepare(cases, {str(tmp_path / 'p')!r}, 32, n_jobs=1, progress=False)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ def test_an_epoch_has_every_designated_slice_once_and_one_case_after_the_other()
     order = list(epoch_order(slices, np.random.default_rng(3)))
     assert sorted(order) == sorted((case, int(index)) for case, found in enumerate(slices) for index in found)
     cases = [case for case, _ in order]
-    changes = sum(a != b for a, b in zip(cases, cases[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(cases))
     assert changes == 2
     mixed = [case for case, _ in epoch_order(slices, np.random.default_rng(3), cases_together=3)]
-    assert sum(a != b for a, b in zip(mixed, mixed[1:], strict=False)) > 2
+    assert sum(a != b for a, b in pairwise(mixed)) > 2

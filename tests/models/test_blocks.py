@@ -28,7 +28,7 @@ def test_residual_only_where_shapes_agree(features_out, stride, residual):
 
 
 def test_parameters_by_hand():
-    # expand 8→48 and its norm, depthwise 3×3, squeeze to 2 and back with biases, project 48→8, norms of two numbers each
+    # expand 8→48 and its norm, depthwise 3×3, squeeze to 2 and back with biases, project 48→8
     by_hand = 8 * 48 + 2 * 48 + 9 * 48 + 2 * 48 + (48 * 2 + 2) + (2 * 48 + 48) + 48 * 8 + 2 * 8
     block = MobileNetV2(2, 8, 8, 3, (1, 1), 6, 0.25)
     assert sum(parameter.numel() for parameter in block.parameters()) == by_hand
