@@ -105,8 +105,8 @@ def prepare(
     split = split_by_fraction([case.name for case in cases if case.reference is not None], validation, test, seed)
     study.begin(data, split, f"cohort {data.resolve().name}")
     paths = prepare_cases(cases, study.prepared, size=size, overwrite=overwrite)
-    print(f"{len(paths)} cases in {study.prepared}: {len(split.train)} to train on, {len(split.validation)} to validate, "
-          f"{len(split.test)} held out")  # fmt: skip
+    parts = f"{len(split.train)} to train on, {len(split.validation)} to validate, {len(split.test)} held out"
+    print(f"{len(paths)} cases in {study.prepared}: {parts}")
 
 
 @app.command

@@ -109,7 +109,7 @@ def run_demo(
             overwrite=True,
         )  # fmt: skip
     with _step(console, seconds, "baselines", "searching the best HU thresholds"):
-        baselines = score_baselines(held_out)
+        baselines = score_baselines(workspace, held_out)
     pictures: list[str] = []
     if figures:
         with _step(console, seconds, "figures", "rendering every figure"):
@@ -152,14 +152,15 @@ def write_phantom(folder: Path, index: int, seed: int, size: int, slices: int) -
     return CaseFiles(f"volume-{index}", volume, reference)
 
 
-def score_baselines(cases: Sequence[CaseFiles]) -> dict[str, Any]:
+def score_baselines(workspace: Workspace, cases: Sequence[CaseFiles]) -> dict[str, Any]:
     """Tumour Dice of the best single HU threshold inside the reference liver, plain and smoothed.
 
-    Both are tuned on the very cases they are scored on: no threshold does better.
+    Both are tuned on the very cases they are scored on: no threshold does better. Their score tables are kept in
+    the workspace as runs of their own.
     """
     from lits_toolkit.data.nifti import read_case
     from lits_toolkit.study.baselines import NO_SMOOTHING, SMOOTHINGS_MM, apply_baseline, best_threshold
-    from lits_toolkit.study.scores import score_masks
+    from lits_toolkit.study.scores import score_masks, write_scores
 
     loaded = [read_case(case) for case in cases]
     found = {}
@@ -171,6 +172,7 @@ def score_baselines(cases: Sequence[CaseFiles]) -> dict[str, Any]:
             if case.reference is not None
         ]
         scores = score_masks(loaded, masks)
+        write_scores(scores, workspace.scores_folder(name), overwrite=True)
         found[name] = {**asdict(baseline), **{key: scores.summary[key] for key in ("tumor", "tumor_by_size_group")}}
     return found
 

@@ -36,16 +36,19 @@ def designated_slices(case: PreparedCase, designation: str) -> np.ndarray:
     return np.flatnonzero((case.mask_slices(0, slices) >= least).any(axis=(1, 2)))
 
 
-def sample(case: PreparedCase, index: int, stage: str) -> Sample:
-    """The sample whose middle slice is `index`.
+def sample(volume: np.ndarray, mask: np.ndarray, index: int, stage: str) -> Sample:
+    """The sample whose middle slice is `index`, from a case's (z, y, x) float32 volume in [0, 1] and its uint8 mask.
 
     In the tumour stage the CT is masked with the reference's liver, the first way of §3.1.7.
     """
-    image = case.volume_slices(index - CONTEXT, index + CONTEXT + 1)
-    mask = case.mask_slices(index - CONTEXT, index + CONTEXT + 1)
+    low, high = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(volume))
+    image = np.zeros((2 * CONTEXT + 1, *volume.shape[1:]), np.float32)
+    inside = image[low - index + CONTEXT : high - index + CONTEXT]
     if stage == "liver":
-        return Sample(image, (mask[CONTEXT] >= LIVER).astype(np.uint8))
-    return Sample(image * (mask >= LIVER), (mask[CONTEXT] == TUMOR).astype(np.uint8))
+        inside[:] = volume[low:high]
+        return Sample(image, (mask[index] >= LIVER).astype(np.uint8))
+    np.multiply(volume[low:high], mask[low:high] >= LIVER, out=inside)
+    return Sample(image, (mask[index] == TUMOR).astype(np.uint8))
 
 
 def epoch_order(

@@ -71,7 +71,9 @@ def train(
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
     designation = settings.slices or ("all" if settings.stage == "liver" else "liver")
-    samples = SliceDataset(prepared[0], settings.stage, designation, settings.crop, settings.reduce)
+    samples = SliceDataset(
+        prepared[0], settings.stage, designation, settings.crop, settings.reduce, settings.cases_together
+    )
     held_out = SliceDataset(prepared[1], settings.stage, designation, reduce=settings.reduce)
     sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
     batches = DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True)

@@ -1,5 +1,6 @@
 """The training samples as torch sees them."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.prepare import PreparedCase
 from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
 from lits_toolkit.errors import InputError
@@ -16,15 +18,27 @@ Index = tuple[int, int, int]
 
 
 class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Images (9, y, x) float32 and targets (y, x) uint8 of one stage, addressed by `Index`."""
+    """Images (9, y, x) float32 and targets (y, x) uint8 of one stage, addressed by `Index`.
+
+    The last `cases_in_memory` cases stay decoded: the order of an epoch asks for few at a time, so that each is read
+    once per epoch.
+    """
 
     def __init__(
-        self, cases: Sequence[PreparedCase], stage: str, designation: str, crop: int | None = None, reduce: int = 1
+        self,
+        cases: Sequence[PreparedCase],
+        stage: str,
+        designation: str,
+        crop: int | None = None,
+        reduce: int = 1,
+        cases_in_memory: int = 1,
     ) -> None:
         self.cases = list(cases)
         self.stage = stage
         self.crop = crop
         self.reduce = reduce
+        self.cases_in_memory = cases_in_memory
+        self.decoded: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self.slices = [designated_slices(case, designation) for case in self.cases]
         if not any(len(slices) for slices in self.slices):
             raise InputError(f"none of the {len(self.cases)} cases has a slice with {designation}: nothing to train on")
@@ -35,21 +49,28 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]:
         case, middle, seed = index
-        image, target = self._read(case, middle)
+        volume, mask = self._decode(case)
         if self.crop:
-            y, x = _corner(self.boxes[case], target.shape, self.crop, np.random.default_rng(seed))
-            image, target = (
-                image[:, y : y + self.crop, x : x + self.crop],
-                target[y : y + self.crop, x : x + self.crop],
-            )
-        return torch.from_numpy(np.ascontiguousarray(image)), torch.from_numpy(np.ascontiguousarray(target))
+            y, x = _corner(self.boxes[case], mask.shape[1:], self.crop, np.random.default_rng(seed))
+            where = np.s_[:, y : y + self.crop, x : x + self.crop]
+            volume, mask = volume[where], mask[where]
+        found = sample(volume, mask, middle, self.stage)
+        return torch.from_numpy(found.image), torch.from_numpy(found.target)
 
-    def _read(self, case: int, middle: int) -> tuple[np.ndarray, np.ndarray]:
-        found = sample(self.cases[case], middle, self.stage)
-        if self.reduce == 1:
-            return found.image, found.target
-        # as `to_network_grid` does when predicting: the mean of each square of pixels
-        return _means(found.image, self.reduce), (_means(found.target, self.reduce) >= 0.5).astype(np.uint8)
+    def _decode(self, case: int) -> tuple[np.ndarray, np.ndarray]:
+        """(z, y, x) float32 and uint8 of a case, reduced as `to_network_grid` does it: the mean of each square."""
+        if case in self.decoded:
+            self.decoded.move_to_end(case)
+            return self.decoded[case]
+        prepared = self.cases[case]
+        volume, mask = (read(0, prepared.shape[0]) for read in (prepared.volume_slices, prepared.mask_slices))
+        if self.reduce > 1:
+            liver, tumor = (_means(mask >= label, self.reduce) >= 0.5 for label in (LIVER, TUMOR))
+            volume, mask = _means(volume, self.reduce), liver.astype(np.uint8) + tumor
+        self.decoded[case] = volume, mask
+        while len(self.decoded) > self.cases_in_memory:
+            self.decoded.popitem(last=False)
+        return volume, mask
 
 
 class EpochSampler(Sampler[Index]):

@@ -13,7 +13,7 @@ def touch(folder, *names):
 
 def test_lits_in_nested_batches_with_masks_elsewhere(tmp_path):
     touch(tmp_path, "batch 1/volume-2.nii", "batch 1/segmentation-2.nii", "batch 2/volume-10.nii.gz",
-          "masks/segmentation-10.nii", "test/test-volume-2.nii", "notes.txt", "batch 1/.partial-volume-3.nii")  # fmt: skip
+          "masks/segmentation-10.nii", "test/test-volume-2.nii", "notes.txt", ".partial-volume-3.nii")  # fmt: skip
     cases = find_cases(tmp_path)
     assert [case.name for case in cases] == ["test-volume-2", "volume-2", "volume-10"]
     found = {case.name: case.reference and case.reference.relative_to(tmp_path).as_posix() for case in cases}
