@@ -16,9 +16,9 @@ from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR, Case, Grid
 
 FIELD_OF_VIEW_MM = (310.0, 430.0)
 COVERAGE_MM = (205.0, 235.0)
-LIVER_HU = (52.0, 142.0)
+LIVER_HU = (42.0, 160.0)
 """From a fatty liver without contrast to a healthy one in the portal-venous phase."""
-LESION_VOXELS = {"small": (120, 800), "medium": (1300, 7000), "large": (12500, 26000)}
+LESION_VOXELS = {"small": (220, 850), "medium": (1300, 7000), "large": (12500, 26000)}
 """Ranges of target sizes, in voxels of the phantom's own matrix, well inside the size groups' limits."""
 
 
@@ -294,7 +294,7 @@ def _tumor(
         return np.zeros_like(others)
     lesion = _blob(scene, _random_voxel(random, room), radius_mm, 0.22) & (depth > 0)
     # as many take up more contrast medium than the liver as take up less, so that no threshold has them all
-    contrast = random.uniform(24, 44) if random.random() < 0.5 else -random.uniform(26, 50)
+    contrast = random.uniform(29, 48) if random.random() < 0.5 else -random.uniform(31, 54)
     hu[lesion] = tissue[lesion] + contrast
     if radius_mm > 16:  # a large tumour outgrows its blood supply, and a rim of it takes up contrast
         inner = edt.edt(lesion, anisotropy=scene.spacing_mm)
