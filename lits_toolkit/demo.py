@@ -40,9 +40,9 @@ class DemoSettings:
     """Axial slices per case."""
     liver_epochs: int = 3
     """Passes over all slices of the training cases."""
-    tumor_epochs: int = 26
+    tumor_epochs: int = 18
     """Passes over their slices with liver, as crops."""
-    seed: int = 0
+    seed: int = 1
     """Of the cohort and of the training."""
 
     @property
@@ -193,7 +193,7 @@ def _train(workspace: Workspace, stage: str, settings: DemoSettings) -> None:
         model=MODEL,
         stage=stage,  # type: ignore[arg-type]
         epochs=settings.liver_epochs if stage == "liver" else settings.tumor_epochs,
-        crop=96 if stage == "tumor" and settings.size > 128 else None,
+        crop=128 if stage == "tumor" and settings.size > 128 else None,
         reduce=2 if stage == "liver" and settings.size > 128 else 1,
         batch_size=8 if settings.size > 128 else 4,
         seed=settings.seed,

@@ -204,9 +204,9 @@ def _table(scene: _Scene, hu: np.ndarray) -> None:
 def _liver_tissue(scene: _Scene, hu: np.ndarray, liver: np.ndarray) -> np.ndarray:
     """Draw into the liver what is not tumour: uneven perfusion, vessels, cysts, fat. Returns its plain HU."""
     random = scene.random
-    plain = float(hu[liver].mean()) + 12 * scene.field(55)
+    plain = float(hu[liver].mean()) + 8 * scene.field(55)
     hu[liver] = plain[liver] + 4 * scene.field(7)[liver]
-    contrast = random.choice([-1, 1], p=[0.5, 0.5]) * random.uniform(24, 46)
+    contrast = random.choice([-1, 1], p=[0.5, 0.5]) * random.uniform(16, 30)
     distance = _vessel_tree(scene, liver)
     hu[liver & distance] += contrast
     for _ in range(random.poisson(3.0)):
@@ -335,7 +335,7 @@ def _scan(scene: _Scene, hu: np.ndarray) -> np.ndarray:
     )
     noise /= noise.std()
     centre = scene.ellipsoid((0, 0, 0), (1e6, 150, 190))  # the middle of the body sees the fewest photons
-    sigma = random.uniform(13, 21) * np.clip(1.15 - 0.5 * centre, 0.45, None)
+    sigma = random.uniform(8, 13) * np.clip(1.15 - 0.5 * centre, 0.45, None)
     hu = hu + noise * sigma
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 

@@ -250,8 +250,10 @@ class BrowserView {
 
     root.append(this.heading(), this.toolbar(), this.stage, this.foot());
     root.classList.add("lits-browser");
-    // Else JupyterLab takes the keys that are meant for the browser ("r" would make the cell raw).
-    root.dataset.lmSuppressShortcuts = "true";
+    // Else JupyterLab takes the keys that are meant for the browser ("r" would make the cell raw, Enter would edit it).
+    // Its shortcuts are for whatever has the focus, so the mark is needed on all that can have it.
+    const focusable = root.querySelectorAll("[tabindex], input, button");
+    for (const node of [root, ...focusable]) node.dataset.lmSuppressShortcuts = "true";
     this.root = root;
   }
 
@@ -389,6 +391,8 @@ class BrowserView {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // JupyterLab keeps Enter from ending the typing of a number.
+    if (event.key === "Enter" && event.target.type === "number") event.target.dispatchEvent(new Event("change"));
     const layer = this.layers.findIndex(({ key }) => key === event.key.toLowerCase());
     if (layer >= 0 && event.target.type !== "number") this.toggle(layer);
     else if (event.target === this.stage && this.travel(event.key)) event.preventDefault();
@@ -459,6 +463,7 @@ class BrowserView {
   }
 
   setWindow(window) {
+    if (window[0] === this.window[0] && window[1] === this.window[1]) return;
     this.window = [...window];
     this.grays = null;
     this.showControls();

@@ -66,9 +66,9 @@ class View:
         self.page.wait_for_selector(f".lits-image[data-slice='{index}']")
 
     def type(self, label, text):
-        self.page.get_by_label(label).select_text()
-        self.page.keyboard.type(text)
-        self.page.keyboard.press("Enter")
+        field = self.page.get_by_label(label)
+        field.fill(text)
+        field.press("Enter")
 
     @contextlib.contextmanager
     def redraws(self):
@@ -78,8 +78,9 @@ class View:
         self.page.wait_for_function(f"{draws} > {before}")
 
     def comm_messages(self):
-        """How many messages the widget has sent to the kernel."""
-        return sum(b"comm_msg" in (frame if isinstance(frame, bytes) else frame.encode()) for frame in self.frames)
+        """How many messages the widget has sent to the kernel, but for the one that tells where it came to rest."""
+        frames = [frame if isinstance(frame, bytes) else frame.encode() for frame in self.frames]
+        return sum(b"comm_msg" in frame and b'"slice":' not in frame for frame in frames)
 
     def read(self, canvas):
         """The canvas's own pixels: (rows, columns, 4) uint8."""
