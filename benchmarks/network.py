@@ -1,0 +1,66 @@
+"""Milliseconds per sample of one network, training and inference, in fp32 and in bf16 autocast, in the same run."""
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.training.losses import cross_entropy_and_dice
+
+
+def main() -> None:
+    """Print one line per size and precision."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="2d-mobilenet_v2-top")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=7)
+    arguments = parser.parse_args()
+    keep_large_allocations()
+    network = build_model(arguments.model)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.RAdam(network.parameters(), 1e-4)
+    for size in (128, 256):
+        images = torch.rand(arguments.batch, 9, size, size).contiguous(memory_format=torch.channels_last)
+        targets = torch.randint(0, 2, (arguments.batch, size, size))
+        for bf16 in (False, True):
+            training = seconds(lambda: step(network, optimizer, images, targets, bf16), arguments.repeat)  # noqa: B023
+            network.eval()
+            inference = seconds(lambda: infer(network, images, bf16), arguments.repeat)  # noqa: B023
+            network.train()
+            per_sample = [1000 * value / arguments.batch for value in (training, inference)]
+            name = "bf16" if bf16 else "fp32"
+            print(f"{size}×{size} {name}: training {per_sample[0]:.1f} ms, inference {per_sample[1]:.1f} ms per sample")
+
+
+def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, images, targets, bf16: bool) -> None:
+    """One training step."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = cross_entropy_and_dice(network(images), targets)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+@torch.inference_mode()
+def infer(network: torch.nn.Module, images: torch.Tensor, bf16: bool) -> None:
+    """One forward pass."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        network(images)
+
+
+def seconds(run, repeat: int) -> float:
+    """The median of several runs after one to warm up."""
+    run()
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
