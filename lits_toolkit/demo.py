@@ -42,7 +42,7 @@ class DemoSettings:
     """Passes over all slices of the training cases."""
     tumor_epochs: int = 18
     """Passes over their slices with liver, as crops."""
-    seed: int = 1
+    seed: int = 0
     """Of the cohort and of the training."""
 
     @property
