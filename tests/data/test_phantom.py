@@ -72,7 +72,7 @@ def test_all_three_size_groups_occur_and_no_lesion_touches_another():
 
 def test_tumours_overlap_with_liver_tissue_in_hu():
     values = {1: [], 2: []}
-    for index in range(4):
+    for index in range(8):
         case = make_phantom(index, size=128, slices=32)
         for label, found in values.items():
             found.append(case.volume[case.reference == label])
