@@ -62,6 +62,16 @@ class Grid:
         return ornt_transform(io_orientation(self.affine), _AXIAL)
 
 
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Voxels as they are stored, before anything is rounded, clipped or turned."""
+
+    voxels: np.ndarray
+    """Along the file's own axes (i, j, k), any real type, slope and intercept applied."""
+    grid: Grid
+    path: Path
+
+
 @dataclass(frozen=True)
 class CaseFiles:
     """A case found on disk, of which no voxel has been read."""

@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from lits_toolkit.data.case import LIVER, TUMOR, CaseFiles, Grid
-from lits_toolkit.data.nifti import LABEL_TOLERANCE, open_image, read_voxels, require_same_grid
+from lits_toolkit.data.reading import LABEL_TOLERANCE, read_stored, require_same_grid
 from lits_toolkit.errors import GeometryError, InputError
 
 Severity = Literal["error", "warning", "info"]
@@ -43,10 +43,10 @@ def check_case(case: CaseFiles) -> list[Finding]:
 
 def _check_volume(case: CaseFiles) -> tuple[Grid | None, list[Finding]]:
     try:
-        image, grid = open_image(case.volume)
-        voxels = read_voxels(image, case.volume)
+        stored = read_stored(case.volume)
     except InputError as error:
         return None, [_unusable(case, error)]
+    grid, voxels = stored.grid, stored.voxels
     bad = np.count_nonzero(~np.isfinite(voxels)) if voxels.dtype.kind == "f" else 0
     if bad:
         message = f"{case.volume}: {bad} voxels are not finite numbers"
@@ -58,10 +58,10 @@ def _check_reference(case: CaseFiles, grid: Grid | None) -> list[Finding]:
     assert case.reference is not None
     findings: list[Finding] = []
     try:
-        image, own = open_image(case.reference)
-        labels = read_voxels(image, case.reference)
+        stored = read_stored(case.reference)
     except InputError as error:
         return [_unusable(case, error)]
+    own, labels = stored.grid, stored.voxels
     if grid is not None:
         try:
             require_same_grid(own, grid, case.reference)

@@ -1,4 +1,4 @@
-"""NIfTI files: CT in, masks out, whatever their orientation."""
+"""NIfTI files: voxels in, CT and masks out, whatever their orientation."""
 
 import zlib
 from pathlib import Path
@@ -7,13 +7,10 @@ import nibabel as nib
 import numpy as np
 from isal import igzip
 
-from lits_toolkit.data.case import Case, CaseFiles, Grid
+from lits_toolkit.data.case import Grid, Stored
 from lits_toolkit.errors import GeometryError, InputError, OutputError
 from lits_toolkit.files import replacing
 
-LABEL_TOLERANCE = 1e-3
-"""How far a stored label may be from an integer: some writers keep 3 as 2.9999."""
-AFFINE_TOLERANCE_MM = 1e-3
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -26,49 +23,16 @@ _UNREADABLE = (
 )
 
 
-def read_grid(path: str | Path) -> Grid:
-    """The voxel grid of a NIfTI file."""
-    return open_image(path)[1]
+def read_nifti(path: str | Path) -> Stored:
+    """A NIfTI file's own voxels, slope and intercept applied; InputError where there is no readable 3D volume."""
+    image = _load(path)
+    grid = _grid(image, path)
+    return Stored(_voxels(image, path), grid, Path(path))
 
 
-def read_case(case: CaseFiles | str | Path) -> Case:
-    """Read a CT and, where there is one, its reference mask.
-
-    A path stands for that one volume, with the mask that LiTS naming puts beside it. Raises InputError for a file
-    that is no readable 3D CT, GeometryError where mask and CT do not share one grid.
-    """
-    if not isinstance(case, CaseFiles):
-        from lits_toolkit.data.layouts import find_cases
-
-        found = find_cases(case)
-        if len(found) != 1:
-            raise InputError(f"expected one CT file, found {len(found)} cases in {case}")
-        case = found[0]
-    image, grid = open_image(case.volume)
-    hu = read_voxels(image, case.volume)
-    if not np.isfinite(hu).all():
-        raise InputError(f"{case.volume}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
-    info = np.iinfo(np.int16)
-    volume = grid.to_axial(np.clip(np.rint(hu), info.min, info.max).astype(np.int16))
-    reference = read_mask(case.reference, grid) if case.reference else None
-    return Case(case.name, volume, grid, reference, case)
-
-
-def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:
-    """A mask as (z, y, x) uint8. Labels within 1e-3 of an integer are rounded, others are an InputError.
-
-    With `grid`, the mask's own has to agree with it: GeometryError says what was expected and found.
-    """
-    image, own = open_image(path)
-    if grid is not None:
-        require_same_grid(own, grid, path)
-    stored = read_voxels(image, path)
-    labels = np.rint(stored) if stored.dtype.kind == "f" else stored
-    off = ~(np.abs(stored - labels) <= LABEL_TOLERANCE) if stored.dtype.kind == "f" else np.zeros(1, bool)
-    if off.any() or labels.min() < 0 or labels.max() > 255:
-        wrong = stored[off][0] if off.any() else (labels.min() if labels.min() < 0 else labels.max())
-        raise InputError(f"{path}: expected integer labels, found {wrong:g}")
-    return own.to_axial(labels.astype(np.uint8))
+def read_nifti_grid(path: str | Path) -> Grid:
+    """The voxel grid of a NIfTI file; raises as `read_nifti` does."""
+    return _grid(_load(path), path)
 
 
 def write_mask(mask: np.ndarray, grid: Grid, path: str | Path, overwrite: bool = False) -> None:
@@ -82,32 +46,6 @@ def write_mask(mask: np.ndarray, grid: Grid, path: str | Path, overwrite: bool =
 def write_volume(volume: np.ndarray, grid: Grid, path: str | Path, overwrite: bool = False) -> None:
     """Write a (z, y, x) int16 volume in HU onto a grid; raises as `write_mask` does."""
     _write(volume.astype(np.int16, copy=False), grid, path, overwrite)
-
-
-def require_same_grid(found: Grid, expected: Grid, path: str | Path) -> None:
-    """GeometryError unless both grids have the same shape and, within a thousandth of a millimetre, affine."""
-    if found.shape != expected.shape:
-        raise GeometryError(f"{path}: expected the CT's shape {expected.shape}, found {found.shape}")
-    apart = float(np.abs(found.affine - expected.affine).max())
-    if apart > AFFINE_TOLERANCE_MM:
-        raise GeometryError(f"{path}: its affine differs from the CT's by up to {apart:.3g} mm; expected the same grid")
-
-
-def open_image(path: str | Path) -> tuple[nib.Nifti1Image, Grid]:
-    """A NIfTI file's image and grid; InputError where it is unreadable or no 3D volume."""
-    image = _load(path)
-    return image, _grid(image, path)
-
-
-def read_voxels(image: nib.Nifti1Image, path: str | Path) -> np.ndarray:
-    """The file's own (i, j, k) array with slope and intercept applied; InputError for what is no real number."""
-    if image.get_data_dtype().kind not in "iuf":
-        raise InputError(f"{path}: expected real numbers, found voxels of type {image.get_data_dtype()}")
-    try:
-        voxels = np.asanyarray(image.dataobj)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is cut off or damaged ({_first_line(error)})") from error
-    return voxels.reshape(voxels.shape[:3])
 
 
 def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> None:
@@ -159,6 +97,17 @@ def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise InputError(f"{path}: expected an affine that can be inverted, found {affine[:3].round(3).tolist()}")
     return Grid((shape[0], shape[1], shape[2]), affine, image.header.copy())
+
+
+def _voxels(image: nib.Nifti1Image, path: str | Path) -> np.ndarray:
+    """The file's own (i, j, k) array with slope and intercept applied."""
+    if image.get_data_dtype().kind not in "iuf":
+        raise InputError(f"{path}: expected real numbers, found voxels of type {image.get_data_dtype()}")
+    try:
+        voxels = np.asanyarray(image.dataobj)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is cut off or damaged ({_first_line(error)})") from error
+    return voxels.reshape(voxels.shape[:3])
 
 
 def _first_line(error: Exception) -> str:

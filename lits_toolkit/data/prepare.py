@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from lits_toolkit.data.case import Case, CaseFiles
-from lits_toolkit.data.nifti import read_case
+from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import output_folder, replacing
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lits_toolkit.data.case import LIVER, TUMOR, Case, CaseFiles, mask_file_name
-from lits_toolkit.data.nifti import read_case, write_mask
+from lits_toolkit.data.nifti import write_mask
+from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, OutputError, SettingError
 from lits_toolkit.files import output_folder, write_json
 from lits_toolkit.inference.cascade import Thresholds, predict_mask

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR, CaseFiles
-from lits_toolkit.data.nifti import read_grid, read_mask
+from lits_toolkit.data.reading import read_grid, read_mask
 from lits_toolkit.metrics.lesions import find_lesions, size_group
 
 LABELS = {"background": BACKGROUND, "liver": LIVER, "tumor": TUMOR}

@@ -9,7 +9,7 @@ import numpy as np
 
 from lits_toolkit.data.case import mask_file_name
 from lits_toolkit.data.layouts import find_cases
-from lits_toolkit.data.nifti import read_grid
+from lits_toolkit.data.reading import read_grid
 from lits_toolkit.errors import GeometryError, InputError
 from lits_toolkit.metrics.surface import Spacing
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 
 from lits_toolkit.data.case import LIVER, TUMOR, Case
-from lits_toolkit.data.nifti import read_mask
+from lits_toolkit.data.reading import read_mask
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import output_folder, replacing, write_json
 from lits_toolkit.metrics.boxes import bounding_box

@@ -156,7 +156,7 @@ def browse(
 
 def _read(case: Case | CaseFiles | str | Path) -> Case:
     if not isinstance(case, Case):
-        from lits_toolkit.data.nifti import read_case
+        from lits_toolkit.data.reading import read_case
 
         case = read_case(case)
     if case.volume.ndim != 3 or not case.volume.size:
@@ -167,7 +167,7 @@ def _read(case: Case | CaseFiles | str | Path) -> Case:
 def _check_mask(mask: np.ndarray | str | Path, layer: Layer, case: Case) -> np.ndarray:
     what = f"the {layer.name.lower()} of {case.name}"
     if isinstance(mask, str | Path):
-        from lits_toolkit.data.nifti import read_mask
+        from lits_toolkit.data.reading import read_mask
 
         what = f"{what} ({mask})"
         mask = read_mask(mask, case.grid)

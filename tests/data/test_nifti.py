@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lits_toolkit.data.case import Grid
-from lits_toolkit.data.nifti import read_case, read_grid, read_mask, write_mask, write_volume
+from lits_toolkit.data.nifti import write_mask, write_volume
+from lits_toolkit.data.reading import read_case, read_grid, read_mask
 from lits_toolkit.errors import GeometryError, InputError, OutputError
 
 AFFINE = np.array([[-0.7, 0, 0, 80], [0, 0.8, 0, -90], [0, 0, -2.5, 300], [0, 0, 0, 1.0]])

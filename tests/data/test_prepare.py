@@ -83,7 +83,7 @@ def test_slices_beyond_the_ends_are_zero_and_the_mask_background(cohort, tmp_pat
 
 
 def test_metadata_tell_where_it_came_from(cohort, tmp_path):
-    from lits_toolkit.data.nifti import read_case
+    from lits_toolkit.data.reading import read_case
 
     case = PreparedCase(prepare(cohort[:1], tmp_path / "p", size=32, n_jobs=1, progress=False)[0])
     original = read_case(cohort[0])

@@ -1,0 +1,72 @@
+"""Reading: a CT in HU and its mask, as axial arrays, whatever form their files have."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lits_toolkit.data.case import Case, CaseFiles, Grid, Stored
+from lits_toolkit.data.nifti import read_nifti, read_nifti_grid
+from lits_toolkit.errors import GeometryError, InputError
+
+LABEL_TOLERANCE = 1e-3
+"""How far a stored label may be from an integer: some writers keep 3 as 2.9999."""
+AFFINE_TOLERANCE_MM = 1e-3
+
+
+def read_stored(path: str | Path) -> Stored:
+    """The voxels of a volume or mask as they are stored; InputError where there is no readable 3D volume."""
+    return read_nifti(path)
+
+
+def read_grid(path: str | Path) -> Grid:
+    """The voxel grid of a volume or mask; raises as `read_stored` does."""
+    return read_nifti_grid(path)
+
+
+def read_case(case: CaseFiles | str | Path) -> Case:
+    """Read a CT and, where there is one, its reference mask.
+
+    A path stands for that one volume, with the mask that LiTS naming puts beside it. Raises InputError for a file
+    that is no readable 3D CT, GeometryError where mask and CT do not share one grid.
+    """
+    if not isinstance(case, CaseFiles):
+        from lits_toolkit.data.layouts import find_cases
+
+        found = find_cases(case)
+        if len(found) != 1:
+            raise InputError(f"expected one CT file, found {len(found)} cases in {case}")
+        case = found[0]
+    stored = read_stored(case.volume)
+    hu = stored.voxels
+    if not np.isfinite(hu).all():
+        raise InputError(f"{case.volume}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
+    info = np.iinfo(np.int16)
+    volume = stored.grid.to_axial(np.clip(np.rint(hu), info.min, info.max).astype(np.int16))
+    reference = read_mask(case.reference, stored.grid) if case.reference else None
+    return Case(case.name, volume, stored.grid, reference, case)
+
+
+def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:
+    """A mask as (z, y, x) uint8. Labels within 1e-3 of an integer are rounded, others are an InputError.
+
+    With `grid`, the mask's own has to agree with it: GeometryError says what was expected and found.
+    """
+    found = read_stored(path)
+    if grid is not None:
+        require_same_grid(found.grid, grid, path)
+    stored = found.voxels
+    labels = np.rint(stored) if stored.dtype.kind == "f" else stored
+    off = ~(np.abs(stored - labels) <= LABEL_TOLERANCE) if stored.dtype.kind == "f" else np.zeros(1, bool)
+    if off.any() or labels.min() < 0 or labels.max() > 255:
+        wrong = stored[off][0] if off.any() else (labels.min() if labels.min() < 0 else labels.max())
+        raise InputError(f"{path}: expected integer labels, found {wrong:g}")
+    return found.grid.to_axial(labels.astype(np.uint8))
+
+
+def require_same_grid(found: Grid, expected: Grid, path: str | Path) -> None:
+    """GeometryError unless both grids have the same shape and, within a thousandth of a millimetre, affine."""
+    if found.shape != expected.shape:
+        raise GeometryError(f"{path}: expected the CT's shape {expected.shape}, found {found.shape}")
+    apart = float(np.abs(found.affine - expected.affine).max())
+    if apart > AFFINE_TOLERANCE_MM:
+        raise GeometryError(f"{path}: its affine differs from the CT's by up to {apart:.3g} mm; expected the same grid")
