@@ -8,6 +8,14 @@ class LitsError(Exception):
 class InputError(LitsError):
     """A file or folder cannot be used as given: unreadable, of the wrong form, or missing."""
 
+    def __init__(self, message: str, code: str = "unreadable") -> None:
+        super().__init__(message)
+        self.code = code
+        """By which the doctor tells what is wrong: "unreadable", "wrong-rank", …"""
+
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.code)
+
 
 class GeometryError(LitsError):
     """Arrays that have to share one voxel grid do not."""

@@ -62,6 +62,15 @@ class Grid:
         return ornt_transform(io_orientation(self.affine), _AXIAL)
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something that reading noticed and could live with: slices missing from a series, rescaled labels."""
+
+    code: str
+    """The doctor's code for it."""
+    message: str
+
+
 @dataclass(frozen=True, eq=False)
 class Stored:
     """Voxels as they are stored, before anything is rounded, clipped or turned."""
@@ -70,6 +79,7 @@ class Stored:
     """Along the file's own axes (i, j, k), any real type, slope and intercept applied."""
     grid: Grid
     path: Path
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ class CaseFiles:
     """The volume's file name without its endings: "volume-7", "test-volume-3", "patient_a"."""
     volume: Path
     reference: Path | None = None
+    series: str = ""
+    """The SeriesInstanceUID, where `volume` is a folder of several DICOM series."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def check_case(case: CaseFiles) -> list[Finding]:
 
 def _check_volume(case: CaseFiles) -> tuple[Grid | None, list[Finding]]:
     try:
-        stored = read_stored(case.volume)
+        stored = read_stored(case.volume, case.series)
     except InputError as error:
         return None, [_unusable(case, error)]
     grid, voxels = stored.grid, stored.voxels
@@ -58,7 +58,7 @@ def _check_reference(case: CaseFiles, grid: Grid | None) -> list[Finding]:
     assert case.reference is not None
     findings: list[Finding] = []
     try:
-        stored = read_stored(case.reference)
+        stored = read_stored(case.reference, grid=grid)
     except InputError as error:
         return [_unusable(case, error)]
     own, labels = stored.grid, stored.voxels
@@ -88,6 +88,5 @@ def _check_reference(case: CaseFiles, grid: Grid | None) -> list[Finding]:
 
 
 def _unusable(case: CaseFiles, error: InputError) -> Finding:
-    wrong_rank = "dimensions" in str(error)
-    advice = "give one 3D volume per file" if wrong_rank else "copy or download the file again"
-    return Finding(case.name, "error", "wrong-rank" if wrong_rank else "unreadable", str(error), advice)
+    advice = "give one 3D volume per file" if error.code == "wrong-rank" else "copy or download the file again"
+    return Finding(case.name, "error", error.code, str(error), advice)

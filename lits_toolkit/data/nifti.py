@@ -90,7 +90,7 @@ def _load(path: str | Path) -> nib.Nifti1Image:
 def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:
     shape = image.shape
     if len(shape) < 3 or any(size != 1 for size in shape[3:]):
-        raise InputError(f"{path}: expected a volume of 3 dimensions, found shape {shape}")
+        raise InputError(f"{path}: expected a volume of 3 dimensions, found shape {shape}", "wrong-rank")
     if min(shape[:3]) < 1:
         raise InputError(f"{path}: expected voxels along every axis, found shape {shape}")
     affine = np.asarray(image.affine, np.float64)

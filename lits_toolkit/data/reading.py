@@ -13,12 +13,16 @@ LABEL_TOLERANCE = 1e-3
 AFFINE_TOLERANCE_MM = 1e-3
 
 
-def read_stored(path: str | Path) -> Stored:
-    """The voxels of a volume or mask as they are stored; InputError where there is no readable 3D volume."""
+def read_stored(path: str | Path, series: str = "", grid: Grid | None = None) -> Stored:
+    """The voxels of a volume or mask as they are stored; InputError where there is no readable 3D volume.
+
+    `series` tells one DICOM series of a folder from the others. `grid` is the CT's, for a mask in a form that has
+    no complete grid of its own. NIfTI files need neither.
+    """
     return read_nifti(path)
 
 
-def read_grid(path: str | Path) -> Grid:
+def read_grid(path: str | Path, series: str = "") -> Grid:
     """The voxel grid of a volume or mask; raises as `read_stored` does."""
     return read_nifti_grid(path)
 
@@ -36,7 +40,7 @@ def read_case(case: CaseFiles | str | Path) -> Case:
         if len(found) != 1:
             raise InputError(f"expected one CT file, found {len(found)} cases in {case}")
         case = found[0]
-    stored = read_stored(case.volume)
+    stored = read_stored(case.volume, case.series)
     hu = stored.voxels
     if not np.isfinite(hu).all():
         raise InputError(f"{case.volume}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
@@ -51,7 +55,7 @@ def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:
 
     With `grid`, the mask's own has to agree with it: GeometryError says what was expected and found.
     """
-    found = read_stored(path)
+    found = read_stored(path, grid=grid)
     if grid is not None:
         require_same_grid(found.grid, grid, path)
     stored = found.voxels
