@@ -20,7 +20,7 @@ from lits_toolkit.data.phantom.organs import (
 from lits_toolkit.data.phantom.patient import Patient, draw_patient
 from lits_toolkit.data.phantom.scanner import Scanner, add_streaks, draw_scanner, noise_filter, scan_slice
 from lits_toolkit.data.phantom.space import Axes, Part, hat_basis, resample
-from lits_toolkit.data.phantom.torso import chest_layers, mark_torso, torso_layers
+from lits_toolkit.data.phantom.torso import chest_layers, mark_torso, skeleton_layers, torso_layers
 from lits_toolkit.data.phantom.tumors import cyst_layers, grow_tumors, scout, tumor_layers
 from lits_toolkit.data.phantom.vessels import draw_vessels, vessel_layers
 
@@ -73,6 +73,7 @@ def draw_case(plan: Plan) -> Case:
     layers = [
         *torso_layers(patient),
         *gut_layers(patient),
+        *skeleton_layers(patient),
         *kidney_layers(patient),
         *spleen_layers(patient),
         *stomach,

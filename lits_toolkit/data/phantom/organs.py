@@ -116,6 +116,7 @@ def gut_layers(patient: Patient) -> list[Layer]:
     layers = [
         Layer(lambda part: part.landmarks["cavity"] + 3, mesentery, ((-420, 40), (-130, 60), (-140, 140))),
     ]
+    layers += _filling(patient)
     lobules = patient.field(8)
     pancreas, box = path(
         [(-42, 8, -24), (-22, -4, -18), (-8, -14, 4), (4, -4, 36), (14, 16, 68)],
@@ -126,7 +127,7 @@ def gut_layers(patient: Patient) -> list[Layer]:
     )
     duodenum, box = path([(-18, -18, -30), (-45, 2, -42), (-75, 10, -34), (-78, 12, 5), (-55, 0, 34)], [12, 13, 12, 11, 11])
     layers += _loop(patient, duodenum, box, 3)
-    for _ in range(random.integers(10, 20)):
+    for _ in range(random.integers(14, 26)):
         start = np.array([random.uniform(-185, -45), random.uniform(front + 22, 25), random.uniform(-72, 88)])
         points = [start]
         for _ in range(random.integers(2, 5)):
@@ -145,6 +146,23 @@ def gut_layers(patient: Patient) -> list[Layer]:
         level, box = path(moved, [radius * random.uniform(0.7, 1.15) for _ in moved])
         layers += _colon(patient, level, box)
     return layers
+
+
+def _filling(patient: Patient) -> list[Layer]:
+    """Collapsed loops that fill what fat leaves, in the lower belly and in front."""
+    folds, contents = patient.field(30), patient.field(16)
+    sparse = 1.4 * patient.visceral_fat - 0.5
+    box = ((-420.0, -5.0), (-130.0, 40.0), (-140.0, 140.0))
+
+    def level(part: Part) -> np.ndarray:
+        found = (sparse - folds(part.axes)) * 9
+        found = np.maximum(found, part.landmarks["cavity"] + 5 + patient.gap_mm)
+        return np.maximum(np.maximum(found, part.z + 25 - 0.4 * part.x), part.y - 22)
+
+    def hu(part: Part) -> np.ndarray:
+        return patient.tissues.gut_wall - 22 * np.clip(contents(part.axes), 0, 1.5)
+
+    return [Layer(level, hu, box)]
 
 
 def _loop(patient: Patient, tubular: Level, box: Box, wall: float) -> list[Layer]:

@@ -4,11 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lits_toolkit.data.phantom.space import Box, Field, Warp
-
-WORLD: Box = ((-420.0, 420.0), (-330.0, 330.0), (-330.0, 330.0))
-"""Where random fields are defined, in the scanner's mm."""
-
+from lits_toolkit.data.phantom.space import Field, Warp
 
 @dataclass(frozen=True)
 class Tissues:
@@ -60,8 +56,8 @@ class Patient:
         return self.cavity[0] - 36
 
     def field(self, correlation_mm: float) -> Field:
-        """A random field over all of the world."""
-        return Field.draw(self.random, WORLD, correlation_mm)
+        """A random field of its own."""
+        return Field.draw(self.random, correlation_mm)
 
     def jitter(self, value: float, share: float = 0.1) -> float:
         """A value that differs from patient to patient, by up to a share of itself."""
@@ -73,7 +69,7 @@ def draw_patient(random: np.random.Generator) -> Patient:
     size = random.uniform(0.88, 1.14)
     scale = (size * random.uniform(0.92, 1.1), size * random.uniform(0.9, 1.1), size * random.uniform(0.92, 1.1))
     bends = [
-        (Field.draw(random, WORLD, correlation), amplitude)
+        (Field.draw(random, correlation), amplitude)
         for correlation, amplitude in ((75, 4.0), (24, 1.2))
         for _ in range(3)
     ]

@@ -38,7 +38,7 @@ def draw_scanner(random: np.random.Generator, spacing_mm: tuple[float, float, fl
         cutoff_per_mm=random.uniform(0.16, 0.42),
         between_slices=float(np.clip(random.uniform(0.1, 0.6) / spacing_mm[0], 0, 0.6)),
         lying=random.uniform(0, 1.4),
-        metal=metal if random.random() < 0.08 else None,
+        metal=metal if random.random() < 0.05 else None,
         padding=int(random.choice([-1024, -1000, -2048, -3024], p=[0.55, 0.15, 0.2, 0.1])),
         round_field=bool(random.random() < 0.5),
     )
@@ -69,7 +69,7 @@ def add_streaks(part: Part, scanner: Scanner) -> None:
     dy, dx = (part.axes[1] - y)[:, None], (part.axes[2] - x)[None]
     distance, angle = np.hypot(dy, dx), np.arctan2(dy, dx)
     rays = np.cos(7 * angle + 1) + 0.8 * np.cos(12 * angle + 2.2) + 0.6 * np.cos(19 * angle)
-    streaks = (260 * rays * np.exp(-distance / 45)).astype(np.float32)
+    streaks = (150 * rays * np.exp(-distance / 28)).astype(np.float32)
     part.hu[near] += np.where(part.hu[near] > -900, streaks, 0.3 * streaks)
     part.hu[near] = np.where(distance < 3, 3000, part.hu[near])
 

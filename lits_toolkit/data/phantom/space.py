@@ -9,6 +9,8 @@ Box = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 """Lowest and highest z, y, x in mm."""
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
+PERIOD = 48
+"""Samples after which a random field repeats itself."""
 WARP_MARGIN_MM = 14.0
 """How far a voxel's place in the patient may be from its place in the scanner."""
 
@@ -38,34 +40,27 @@ def resample(array: np.ndarray, bases: Sequence[np.ndarray | None]) -> np.ndarra
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A smooth random function of the place, of zero mean and unit deviation."""
+    """A smooth random function of the place, of zero mean and unit deviation; it repeats itself far away."""
 
     lattice: np.ndarray
     step_mm: float
-    origin_mm: np.ndarray
 
     @classmethod
-    def draw(cls, random: np.random.Generator, box: Box, correlation_mm: float) -> "Field":
-        """Over a box; what it is at two places further apart than `correlation_mm` has little in common."""
-        step = correlation_mm / 1.6
-        low, high = np.array(box).T
-        counts = np.ceil((high - low) / step).astype(int) + 4
-        lattice = random.standard_normal(counts, np.float32)
+    def draw(cls, random: np.random.Generator, correlation_mm: float) -> "Field":
+        """What it is at two places further apart than `correlation_mm` has little in common."""
+        lattice = random.standard_normal((PERIOD, PERIOD, PERIOD), np.float32)
         # the variance of a cubic B-spline of white noise, averaged over a cell, is (151 / 315) ** dimensions
-        return cls(lattice * np.float32((315 / 151) ** 1.5), step, low - 1.5 * step)
+        return cls(lattice * np.float32((315 / 151) ** 1.5), correlation_mm / 1.6)
 
     def __call__(self, axes: Axes) -> np.ndarray:
         """Its values on a grid, (z, y, x) float32."""
-        bases = [
-            spline_basis((axis - origin) / self.step_mm, count)
-            for axis, origin, count in zip(axes, self.origin_mm, self.lattice.shape, strict=True)
-        ]
-        # far from the grid a lattice is not multiplied at all
-        used = [np.flatnonzero(basis.any(0)) for basis in bases]
-        if any(len(columns) == 0 for columns in used):
-            return np.zeros([len(axis) for axis in axes], np.float32)
-        parts = [slice(columns[0], columns[-1] + 1) for columns in used]
-        return resample(self.lattice[tuple(parts)], [basis[:, part] for basis, part in zip(bases, parts, strict=True)])
+        block, bases = self.lattice, []
+        for number, axis in enumerate(axes):
+            positions = axis / self.step_mm
+            first, last = int(np.floor(positions[0])) - 1, int(np.floor(positions[-1])) + 3
+            block = block.take(np.arange(first, last) % PERIOD, number)
+            bases.append(spline_basis(positions - first, last - first))
+        return resample(block, bases)
 
 
 @dataclass(frozen=True, eq=False)

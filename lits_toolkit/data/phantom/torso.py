@@ -23,7 +23,7 @@ def mark_torso(part: Part, patient: Patient) -> None:
     back = y / np.maximum(from_middle, 1)
     side = np.abs(x) / np.maximum(from_middle, 1)
     # the broad muscle of the back at the flank behind, the straight ones of the belly beside the middle in front
-    muscle = patient.wall_mm + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
+    muscle = patient.wall_mm * (1 - 0.35 * np.clip(-z - 40, 0, 40) / 40) + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
     muscle = muscle + 5 * np.exp(-(((side - 0.25) / 0.14) ** 2)) * (back < 0)
     fat = patient.fat_mm * (1 - patient.belly * back + 0.35 * patient.belly * (back * back))
     fat = fat * (1 + np.clip(-z - 20, -60, 120) / 320)
@@ -54,11 +54,6 @@ def torso_layers(patient: Patient) -> list[Layer]:
         back = [tube(part, depth + 2, side * 32, 25, 27, 0.3) for side in (-1, 1)]
         return np.maximum(np.minimum(*back), part.landmarks["body"] + 3 + 0.3 * patient.fat_mm)
 
-    def psoas(part: Part) -> np.ndarray:
-        size = np.clip((-part.z - 5) / 4.5, 0, 24)
-        dy, dx = part.y - patient.spine_y, np.abs(part.x) - 22 - 0.75 * size
-        return np.sqrt(dy * dy + dx * dx) - size + 2
-
     return [
         *_table(patient),
         *_arms(patient),
@@ -67,8 +62,25 @@ def torso_layers(patient: Patient) -> list[Layer]:
         Layer(lambda part: part.landmarks["muscle"], muscular),
         Layer(lambda part: part.landmarks["cavity"] - 2.5 * (part.z < -40), fatty),
         Layer(erector, muscular, ((-420, 420), (50, 140), (-70, 70))),
-        Layer(psoas, muscular, ((-420, 10), (20, 90), (-80, 80))),
         *_pelvis(patient, muscular),
+    ]
+
+
+def skeleton_layers(patient: Patient) -> list[Layer]:
+    """Spine with the muscles beside it, ribs and breastbone; after what fills the cavity."""
+    muscle = patient.tissues.muscle
+
+    def psoas(part: Part) -> np.ndarray:
+        size = np.clip((-part.z - 5) / 4.5, 0, 24)
+        dy, dx = part.y - patient.spine_y, np.abs(part.x) - 22 - 0.75 * size
+        return np.sqrt(dy * dy + dx * dx) - size + 2
+
+    def crus(part: Part) -> np.ndarray:
+        return np.maximum(tube(part, patient.spine_y - 4, 0, 22, 27), part.z - patient.dome_mm[1])
+
+    return [
+        Layer(crus, muscle, ((-60, 100), (0, 90), (-40, 40))),
+        Layer(psoas, muscle, ((-420, 10), (20, 90), (-80, 80))),
         *_bones(patient),
     ]
 
