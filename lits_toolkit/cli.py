@@ -106,7 +106,7 @@ def prepare(
     study.begin(data, split, f"cohort {data.resolve().name}")
     paths = prepare_cases(cases, study.prepared, size=size, overwrite=overwrite)
     parts = f"{len(split.train)} to train on, {len(split.validation)} to validate, {len(split.test)} held out"
-    print(f"{len(paths)} cases in {study.prepared}: {parts}")
+    print(f"{len(paths.prepared)} cases in {study.prepared}: {parts}")
 
 
 @app.command
