@@ -98,8 +98,7 @@ def fingerprint(volume: np.ndarray) -> str:
 def _prepare_file(files: CaseFiles, path: Path, size: int, window: Window) -> list[Finding]:
     """The errors for which the case is refused, if any. What was prepared of it before, in any format, goes.
 
-    The files are read a second time after the check, which looks at the voxels as they are stored: reading is a small
-    part of preparing (docs/measurements.md).
+    The files are read a second time after the check, which looks at the voxels as they are stored.
     """
     errors = [finding for finding in check_case(files) if finding.severity == "error"]
     if not errors:
