@@ -1,8 +1,9 @@
 """The command line: `lits` with one verb per step of the data's way, each a thin call of a public function."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
@@ -79,34 +80,55 @@ def prepare(
     data: Positional[Path],
     workspace: Path,
     size: int = 256,
+    format: Literal["b2nd", "npz"] = "b2nd",
+    split: Literal["fraction", "folds", "dissertation"] = "fraction",
     validation: float = 0.15,
     test: float = 0.0,
+    folds: int = 5,
+    fold: int = 0,
+    patients: Path | None = None,
     seed: int = 0,
     overwrite: bool = False,
 ) -> None:
-    """Clamp to [-200, 200] HU, resize in-plane, compress; in parallel, and resumable.
+    """Clamp to [-200, 200] HU, resize in-plane, compress, and divide; in parallel, and resumable.
+
+    A case that `lits check` finds an error in is named and left out; exit status 1 if there is any.
 
     Args:
         data: The cohort's folder.
         workspace: The study's folder.
-        size: y and x of the prepared slices, in pixels; z stays as it is.
-        validation: Share of the cases with a reference by which the best weights are chosen.
-        test: Share of them held out altogether.
+        size: y and x of the prepared slices, in pixels; z stays as it is, and a CT that is not square is padded.
+        format: "b2nd" reads any nine slices in a millisecond; "npz" is the dissertation's, float32 in NumPy's own form.
+        split: How the cases with a reference are divided: by "fraction" or "folds", alike in tumour size, or as the
+            "dissertation" divides LiTS.
+        validation: By fraction: share of them by which the best weights are chosen.
+        test: By fraction or folds: share held out altogether.
+        folds: By folds: how many.
+        fold: By folds: the one that validates, from 0.
+        patients: A CSV with the columns case and patient: a patient's cases stay together. The same CT under two
+            names does so anyway.
         seed: Of the split.
-        overwrite: Prepare anew what was prepared with other settings.
+        overwrite: Prepare and divide anew what was prepared or divided with other settings.
     """
     from lits_toolkit.data.layouts import find_cases
     from lits_toolkit.data.prepare import prepare as prepare_cases
-    from lits_toolkit.data.splits import split_by_fraction
+    from lits_toolkit.study.splitting import SplitSettings, read_patients, split_cohort
     from lits_toolkit.study.workspace import Workspace
 
-    cases = find_cases(data)
     study = Workspace(workspace)
-    split = split_by_fraction([case.name for case in cases if case.reference is not None], validation, test, seed)
-    study.begin(data, split, f"cohort {data.resolve().name}")
-    paths = prepare_cases(cases, study.prepared, size=size, overwrite=overwrite)
-    parts = f"{len(split.train)} to train on, {len(split.validation)} to validate, {len(split.test)} held out"
-    print(f"{len(paths)} cases in {study.prepared}: {parts}")
+    study.refuse_other_data(data)
+    known = None if patients is None else read_patients(patients)
+    cases = find_cases(data)
+    done = prepare_cases(cases, study.prepared, size=size, format=format, overwrite=overwrite)
+    if done.refused:
+        _print_findings(len(cases), done.refused)
+    found = split_cohort(done.prepared, SplitSettings(split, validation, test, folds, fold, seed), known)
+    study.begin(data, found, f"cohort {data.resolve().name}", overwrite)
+    parts = f"{len(found.train)} to train on, {len(found.validation)} to validate, {len(found.test)} held out"
+    print(f"{len(done.prepared)} of {len(cases)} cases in {study.prepared}: {parts}")
+    if done.refused:
+        refused = len(cases) - len(done.prepared)
+        raise InputError(f"{refused} of {len(cases)} cases refused, see above: mend or remove them, then prepare again")
 
 
 @app.command
@@ -306,7 +328,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _print_findings(cases: int, findings: list) -> None:
+def _print_findings(cases: int, findings: Sequence) -> None:
     from rich.console import Console
     from rich.table import Table
 

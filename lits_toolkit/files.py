@@ -40,6 +40,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def remove_partials(folder: str | Path) -> None:
+    """Remove what processes that were killed left half written in `folder`; no other may be writing there."""
+    for partial in Path(folder).glob(".partial-????????-*"):
+        partial.unlink(missing_ok=True)
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON; NaN becomes null, since JSON knows no NaN."""
     with replacing(path) as partial:

@@ -118,3 +118,32 @@ def test_a_text_file_named_as_a_ct(monkeypatch, capsys, tmp_path):
     assert status == 1
     (finding,) = json.loads(out)
     assert (finding["case"], finding["code"]) == ("volume-3", "unreadable")
+
+
+def test_prepare_refuses_a_text_file_named_as_a_ct_and_does_the_others(monkeypatch, capsys, tmp_path):
+    data, work = tmp_path / "data", tmp_path / "work"
+    run(monkeypatch, capsys, "phantom", data, "--cases", 3, "--size", 64, "--slices", 12)
+    (data / "volume-3.nii").write_text("this is text")
+    monkeypatch.setenv("COLUMNS", "200")
+    arguments = ["prepare", data, "--workspace", work, "--size", 64, "--format", "npz", "--split", "folds"]
+    status, out, err = run(monkeypatch, capsys, *arguments, "--folds", 3, "--fold", 1)
+    assert status == 1
+    assert "unreadable" in out
+    assert "volume-3" in out
+    assert "3 of 4 cases in" in out
+    assert "2 to train on, 1 to validate" in out
+    assert err.startswith("lits: 1 of 4 cases refused")
+    assert len(list((work / "prepared").glob("*.npz"))) == 3
+    cohort = json.loads((work / "cohort.json").read_text())
+    assert "volume-3" not in str(cohort["split"])
+    arguments = ["train", "--workspace", work, "--stage", "liver", "--epochs", 1, "--batch-size", 4]
+    assert run(monkeypatch, capsys, *arguments)[0] == 0  # a workspace of .npz can be trained from
+
+
+def test_prepare_refuses_the_dissertations_split_of_what_it_does_not_have(monkeypatch, capsys, tmp_path):
+    data = tmp_path / "data"
+    run(monkeypatch, capsys, "phantom", data, "--cases", 3, "--size", 64, "--slices", 12)
+    arguments = ["prepare", data, "--workspace", tmp_path / "w", "--size", 64, "--split", "dissertation"]
+    status, _, err = run(monkeypatch, capsys, *arguments)
+    assert status != 0
+    assert "trains on 3 and validates on 0" in err

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import output_folder, read_json, replacing, write_json
+from lits_toolkit.files import output_folder, read_json, remove_partials, replacing, write_json
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -52,3 +52,10 @@ def test_json_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(InputError, match=r"c\.json"):
         read_json(tmp_path / "c.json")
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    for name in (".partial-0a1b2c3d-a.b2nd", ".partial-note", "a.b2nd"):
+        (tmp_path / name).touch()
+    remove_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-note", "a.b2nd"]

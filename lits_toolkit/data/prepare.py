@@ -1,99 +1,39 @@
-"""Prepared cases: CT clamped, resized in-plane and compressed, so that an epoch reads fast (dissertation §3.1.1)."""
+"""Preparing: CT clamped, resized in-plane and compressed, so that an epoch reads fast (dissertation §3.1.1)."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import blosc2
 import numpy as np
 from joblib import Parallel, delayed
 from rich.progress import track
 
 from lits_toolkit.data.case import Case, CaseFiles
+from lits_toolkit.data.doctor import Finding, check_case
+from lits_toolkit.data.network_grid import (
+    SIZE,
+    WINDOW,
+    Window,
+    mask_to_network_grid,
+    network_spacing,
+    to_network_grid,
+)
+from lits_toolkit.data.prepared import FORMATS, VERSION, Format, PreparedCase, find_prepared, store
 from lits_toolkit.data.reading import read_case
-from lits_toolkit.errors import InputError, LitsError, SettingError
-from lits_toolkit.files import output_folder, replacing
-
-WINDOW = (-200, 200)
-"""HU kept: the rest is air, metal and bone."""
-SIZE = 256
-FORMAT = 1
-Window = tuple[int, int]
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import output_folder, remove_partials
 
 
 @dataclass(frozen=True)
-class PreparedCase:
-    """A prepared case on disk; slices are read when asked for. Cheap to pickle: it holds no open file."""
+class Preparation:
+    """What a call of `prepare` came to."""
 
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """The case's name."""
-        return self.path.stem
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(z, y, x) at the prepared size."""
-        z, y, x = self._array.shape[1:]
-        return z, y, x
-
-    @property
-    def has_mask(self) -> bool:
-        """Whether a reference mask was prepared with it."""
-        return self._array.shape[0] == 2
-
-    @property
-    def window(self) -> Window:
-        """The HU window it was clamped to."""
-        low, high = self.metadata["window"]
-        return low, high
-
-    @cached_property
-    def metadata(self) -> dict[str, Any]:
-        """Spacing, original shape, orientation, affine, source and its fingerprint, window."""
-        return dict(self._array.schunk.vlmeta[:])
-
-    def volume_slices(self, start: int, stop: int) -> np.ndarray:
-        """Slices [start, stop) as (n, y, x) float32 in [0, 1], min-max normalised over the window.
-
-        Slices beyond the volume's ends are zero.
-        """
-        low, high = self.window
-        hu = self._slices(0, start, stop, fill=low)
-        return (hu.astype(np.float32) - low) / np.float32(high - low)
-
-    def mask_slices(self, start: int, stop: int) -> np.ndarray:
-        """Slices [start, stop) of the mask as (n, y, x) uint8; background beyond the ends."""
-        if not self.has_mask:
-            raise InputError(f"{self.path} was prepared without a reference mask")
-        return self._slices(1, start, stop, fill=0).astype(np.uint8)
-
-    def _slices(self, plane: int, start: int, stop: int, fill: int) -> np.ndarray:
-        count = self._array.shape[1]
-        low, high = max(start, 0), min(stop, count)
-        if low >= high:
-            return np.full((stop - start, *self._array.shape[2:]), fill, np.int16)
-        inside = self._array[plane, low:high]
-        if (low, high) == (start, stop):
-            return inside
-        return np.pad(inside, ((low - start, stop - high), (0, 0), (0, 0)), constant_values=fill)
-
-    @cached_property
-    def _array(self) -> "blosc2.NDArray":
-        try:
-            return blosc2.open(str(self.path), mode="r")
-        except (OSError, RuntimeError, ValueError) as error:
-            raise InputError(f"{self.path} is no prepared case that can be read: `lits prepare` makes them") from error
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        object.__setattr__(self, "path", state["path"])
+    prepared: tuple[Path, ...]
+    """The prepared cases, those of earlier calls too, in the order of the cases."""
+    refused: tuple[Finding, ...]
+    """The doctor's errors on the cases that were not prepared, in the same order."""
 
 
 def prepare(
@@ -101,137 +41,98 @@ def prepare(
     folder: str | Path,
     size: int = SIZE,
     window: Window = WINDOW,
+    format: Format = "b2nd",
     n_jobs: int = -1,
     overwrite: bool = False,
     progress: bool = True,
-) -> list[Path]:
-    """Prepare each case into FOLDER/NAME.b2nd, several at a time; returns the paths in the order of `cases`.
+) -> Preparation:
+    """Prepare each case into FOLDER/NAME.b2nd (or .npz), several at a time; one call at a time per folder.
 
-    A case prepared already from the same files with the same settings is kept, so that an interrupted call goes on
-    where it stopped. Raises SettingError where one was prepared with other settings and `overwrite` is False, and,
-    after the others are done, InputError that lists the cases that could not be prepared.
+    A case in which the doctor finds an error is refused, and the others go on. A case prepared already from the same
+    files with the same settings is kept, so that a call that was interrupted, or killed, goes on where it stopped.
+    Raises SettingError where a case was prepared with other settings and `overwrite` is False, and OutputError where
+    nothing can be written.
     """
     folder = output_folder(folder)
-    todo = [case for case in cases if overwrite or not _is_prepared(case, _place(case, folder), size, window)]
-    jobs = (delayed(_prepare_file)(case, _place(case, folder), size, window) for case in todo)
+    remove_partials(folder)
+    if size < 1 or window[0] >= window[1]:
+        raise SettingError(f"expected a size above 0 and a rising window, found {size} and {window}")
+    places = {case.name: folder / f"{case.name}.{format}" for case in cases}
+    todo = [case for case in cases if overwrite or not _is_prepared(case, places[case.name], size, window)]
+    jobs = (delayed(_prepare_file)(case, places[case.name], size, window) for case in todo)
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
-    problems = [
-        problem
-        for problem in track(results, "preparing", total=len(todo), disable=not progress or not todo)
-        if problem is not None
-    ]
-    if problems:
-        raise InputError(f"{len(problems)} of {len(cases)} cases could not be prepared:\n  " + "\n  ".join(problems))
-    return [_place(case, folder) for case in cases]
+    shown = track(results, "preparing", total=len(todo), disable=not progress or not todo)
+    refused = tuple(finding for findings in shown for finding in findings)
+    names = {finding.case for finding in refused}
+    return Preparation(tuple(place for name, place in places.items() if name not in names), refused)
 
 
 def write_prepared(case: Case, path: Path, size: int = SIZE, window: Window = WINDOW) -> None:
-    """Write one case in memory as a prepared case: (2, z, y, x) int16, HU and mask, a chunk per axial slice."""
-    planes = [to_network_grid(case.volume, size, window)]
-    if case.reference is not None:
-        planes.append(mask_to_network_grid(case.reference, size).astype(np.int16))
-    stacked = np.stack(planes)
+    """Write one case in memory as a prepared case, in the format that the ending of `path` names."""
     metadata = {
-        "format": FORMAT,
+        "version": VERSION,
+        "format": path.suffix[1:],
         "name": case.name,
         "window": list(window),
         "size": size,
+        "has_mask": case.reference is not None,
         "original_shape": list(case.volume.shape),
         "original_spacing_mm": list(case.spacing_mm),
-        "spacing_mm": _prepared_spacing(case, size),
+        "spacing_mm": list(network_spacing(case.spacing_mm, case.volume.shape, size)),
         "orientation": case.grid.orientation,
         "affine": case.grid.affine.tolist(),
-        "fingerprint": fingerprint(case),
+        "fingerprint": fingerprint(case.volume),
         "source": _source(case.files),
     }
-    with replacing(path) as partial:
-        array = blosc2.asarray(
-            stacked,
-            urlpath=str(partial),
-            chunks=(1, 1, size, size),
-            cparams={"codec": blosc2.Codec.ZSTD, "clevel": 1, "nthreads": 1},
-            mode="w",
-        )
-        for key, value in metadata.items():
-            array.schunk.vlmeta[key] = value
+    mask = None if case.reference is None else mask_to_network_grid(case.reference, size)
+    store(path, to_network_grid(case.volume, size, window), mask, metadata)
 
 
-def to_network_grid(volume: np.ndarray, size: int = SIZE, window: Window = WINDOW) -> np.ndarray:
-    """(z, y, x) int16 HU, clamped to the window, then resized in-plane to (z, size, size) int16.
-
-    The mean over each new pixel's area where it shrinks (exactly the mean of 2 × 2 from 512 to 256), bilinear where
-    it grows. y and x are resized each on its own, so that a matrix that is not square is stretched.
-    """
-    clamped = np.clip(volume, *window).astype(np.float32)
-    resized = _resize(clamped, size)
-    return np.rint(resized).astype(np.int16)
-
-
-def mask_to_network_grid(mask: np.ndarray, size: int = SIZE) -> np.ndarray:
-    """(z, y, x) uint8 labels resized in-plane to (z, size, size): each new pixel takes the label of most of its area.
-
-    Ties go to the higher label, so that thin lesions are kept.
-    """
-    if mask.shape[1:] == (size, size):
-        return mask
-    shares = np.stack([_resize((mask == label).astype(np.float32), size) for label in (2, 1, 0)])
-    return (2 - shares.argmax(axis=0)).astype(np.uint8)
-
-
-def fingerprint(case: Case) -> str:
-    """A hash of the case's voxels: the same CT under two names has the same one."""
-    digest = hashlib.blake2b(np.ascontiguousarray(case.volume).tobytes(), digest_size=16)
-    if case.reference is not None:
-        digest.update(np.ascontiguousarray(case.reference).tobytes())
+def fingerprint(volume: np.ndarray) -> str:
+    """A hash of a CT's shape and voxels: the same CT under two names, or with two masks, has the same one."""
+    digest = hashlib.blake2b(repr(volume.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(volume).data)
     return digest.hexdigest()
 
 
-def _resize(volume: np.ndarray, size: int) -> np.ndarray:
-    z, y, x = volume.shape
-    if (y, x) == (size, size):
-        return volume
-    if (y, x) == (2 * size, 2 * size):
-        return volume.reshape(z, size, 2, size, 2).mean(axis=(2, 4))
-    import torch
-    from torch.nn import functional
+def _prepare_file(files: CaseFiles, path: Path, size: int, window: Window) -> list[Finding]:
+    """The errors for which the case is refused, if any. What was prepared of it before, in any format, goes.
 
-    slices = torch.from_numpy(volume)[:, None]
-    if min(y, x) > size:
-        return functional.interpolate(slices, size=(size, size), mode="area")[:, 0].numpy()
-    return functional.interpolate(slices, size=(size, size), mode="bilinear", align_corners=False)[:, 0].numpy()
-
-
-def _prepare_file(files: CaseFiles, path: Path, size: int, window: Window) -> str | None:
-    """What went wrong, if anything did; an error of one case must not stop the others."""
-    try:
+    The files are read a second time after the check, which looks at the voxels as they are stored.
+    """
+    errors = [finding for finding in check_case(files) if finding.severity == "error"]
+    if not errors:
         write_prepared(read_case(files), path, size, window)
-    except LitsError as error:
-        return f"{files.name}: {error}"
-    return None
+    for format in FORMATS:
+        place = path.with_name(f"{files.name}.{format}")
+        if errors or place != path:
+            place.unlink(missing_ok=True)
+    return errors
 
 
 def _is_prepared(files: CaseFiles, path: Path, size: int, window: Window) -> bool:
-    if not path.is_file():
+    """Whether `path` holds the case as it would be prepared now; SettingError where it has other settings."""
+    place = find_prepared(path.parent, files.name)
+    metadata = None if place is None else _metadata(place)
+    if metadata is None:
         return False
-    metadata = PreparedCase(path).metadata
-    settings = {"size": size, "window": list(window), "format": FORMAT}
-    differing = [f"{key} {metadata.get(key)} instead of {value}" for key, value in settings.items()
-                 if metadata.get(key) != value]  # fmt: skip
+    settings = {"format": path.suffix[1:], "size": size, "window": list(window)}
+    differing = [f"{key} {metadata[key]} instead of {value}" for key, value in settings.items()
+                 if metadata[key] != value]  # fmt: skip
     if differing:
-        raise SettingError(f"{path} was prepared with {', '.join(differing)}: give the same settings, or --overwrite")
-    return metadata["source"] == _source(files)
+        raise SettingError(f"{place} was prepared with {', '.join(differing)}: give the same settings, or --overwrite")
+    return bool(metadata["source"] == _source(files))
+
+
+def _metadata(path: Path) -> dict[str, Any] | None:
+    """None where what is there is damaged or of another version: it has to be prepared anew."""
+    try:
+        return PreparedCase(path).metadata
+    except InputError:
+        return None
 
 
 def _source(files: CaseFiles | None) -> list[list[Any]]:
     """Path, size and time of each file, by which a changed source is noticed without reading it."""
     paths = [] if files is None else [path for path in (files.volume, files.reference) if path]
     return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
-
-
-def _prepared_spacing(case: Case, size: int) -> list[float]:
-    z, y, x = case.spacing_mm
-    return [z, y * case.volume.shape[1] / size, x * case.volume.shape[2] / size]
-
-
-def _place(files: CaseFiles, folder: Path) -> Path:
-    return folder / f"{files.name}.b2nd"

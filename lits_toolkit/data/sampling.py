@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lits_toolkit.data.case import LIVER, TUMOR
-from lits_toolkit.data.prepare import PreparedCase
+from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
 
 STAGES = ("liver", "tumor")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR
-from lits_toolkit.data.prepare import to_network_grid
+from lits_toolkit.data.network_grid import from_network_grid, mask_to_network_grid, to_network_grid
+from lits_toolkit.data.prepared import normalise
 from lits_toolkit.errors import SettingError
 from lits_toolkit.inference.postprocess import drop_unsure_components, largest_component
 from lits_toolkit.inference.windows import probability_volume
@@ -46,7 +47,7 @@ def predict_mask(
         image = _network_input(volume, liver_model)
         slices = np.arange(len(image))
         probability = probability_volume(liver_model.network, image, slices, batch_size, _of(progress, "liver"))
-        liver = _upsample(probability, volume.shape) > thresholds.liver
+        liver = from_network_grid(probability, volume.shape) > thresholds.liver
         liver = largest_component(liver)
     mask = np.full(volume.shape, BACKGROUND, np.uint8)
     mask[liver] = LIVER
@@ -63,30 +64,16 @@ def _tumor(
     batch_size: int,
     progress: Callable[[int], None] | None,
 ) -> np.ndarray:
-    size = model.size
-    inside = _upsample(liver.astype(np.float32), (volume.shape[0], size, size)) >= 0.5
-    image = _network_input(volume, model) * inside
+    image = _network_input(volume, model) * mask_to_network_grid(liver.astype(np.uint8), model.size)
     slices = np.flatnonzero(liver.any(axis=(1, 2)))
     probability = probability_volume(model.network, image, slices, batch_size, progress)
-    probability = _upsample(probability, volume.shape)
+    probability = from_network_grid(probability, volume.shape)
     found = (probability > thresholds.tumor) & liver
     return drop_unsure_components(found, probability, thresholds.tumor_component)
 
 
 def _network_input(volume: np.ndarray, model: Model) -> np.ndarray:
-    low, high = model.window
-    return (to_network_grid(volume, model.size, model.window).astype(np.float32) - low) / (high - low)
-
-
-def _upsample(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Bilinear resize of each slice of a float32 (z, y, x) array to the y and x of `shape`."""
-    if array.shape == tuple(shape):
-        return array
-    import torch
-    from torch.nn import functional
-
-    slices = torch.from_numpy(array)[:, None]
-    return functional.interpolate(slices, size=tuple(shape[1:]), mode="bilinear", align_corners=False)[:, 0].numpy()
+    return normalise(to_network_grid(volume, model.size, model.window), model.window)
 
 
 def _of(progress: Callable[[str, int], None] | None, stage: str) -> Callable[[int], None] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.layouts import find_cases
+from lits_toolkit.data.prepared import find_prepared
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, read_json, write_json
@@ -32,7 +33,7 @@ class Workspace:
 
     @property
     def prepared(self) -> Path:
-        """Prepared cases, NAME.b2nd."""
+        """Prepared cases, NAME.b2nd or NAME.npz."""
         return self.folder / "prepared"
 
     @property
@@ -56,16 +57,25 @@ class Workspace:
         """Names of the cases to train on, to choose the weights by, and held out."""
         return Split(**{part: tuple(names) for part, names in self._cohort()["split"].items()})
 
-    def begin(self, data: Path, split: Split, label: str) -> None:
-        """Note which cohort this workspace is for; SettingError if it is another one's already."""
+    def refuse_other_data(self, data: Path) -> None:
+        """SettingError where this is the workspace of another cohort already."""
+        if self.exists and self.data.resolve() != data.resolve():
+            raise SettingError(f"{self.folder} already holds a study of {self.data}: take another --workspace")
+
+    def begin(self, data: Path, split: Split, label: str, overwrite: bool = False) -> None:
+        """Note which cohort this workspace is for.
+
+        SettingError if it is another one's already, or has another split and `overwrite` is False.
+        """
         output_folder(self.folder)
+        self.refuse_other_data(data)
         inside = data.resolve().is_relative_to(self.folder.resolve())
         place = data.resolve().relative_to(self.folder.resolve()) if inside else data.resolve()
         cohort = {"data": str(place), "label": label, "split": {k: list(v) for k, v in asdict(split).items()}}
-        if self.exists and self._cohort() != cohort:
+        if self.exists and self._cohort() != cohort and not overwrite:
             raise SettingError(
-                f"{self.folder} already holds a study of {self._cohort()['data']} with its own split: "
-                "take another --workspace, or the same data and split"
+                f"{self.folder} already holds a study with another split of {self.data}: "
+                "take the same settings and cases, another --workspace, or --overwrite"
             )
         write_json(self.folder / COHORT, cohort)
 
@@ -83,11 +93,11 @@ class Workspace:
 
     def prepared_cases(self, names: tuple[str, ...]) -> list[Path]:
         """Paths of prepared cases; InputError lists those not prepared yet."""
-        paths = [self.prepared / f"{name}.b2nd" for name in names]
-        missing = [path.stem for path in paths if not path.is_file()]
+        found = {name: find_prepared(self.prepared, name) for name in names}
+        missing = [name for name, path in found.items() if path is None]
         if missing:
             raise InputError(f"not prepared in {self.folder}: {', '.join(missing)}; run `lits prepare` first")
-        return paths
+        return [path for path in found.values() if path is not None]
 
     def model(self, stage: str, name: str) -> Path:
         """The model folder of a stage and a network's name."""

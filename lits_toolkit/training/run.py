@@ -16,7 +16,7 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
-from lits_toolkit.data.prepare import PreparedCase
+from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, read_json, replacing
 from lits_toolkit.models.catalogue import build_model

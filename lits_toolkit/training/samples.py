@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from lits_toolkit.data.case import LIVER, TUMOR
-from lits_toolkit.data.prepare import PreparedCase
+from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
 from lits_toolkit.errors import InputError
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lits_toolkit.data.case import Case, Grid
-from lits_toolkit.data.prepare import PreparedCase, write_prepared
+from lits_toolkit.data.prepare import write_prepared
+from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
 from lits_toolkit.errors import SettingError
 

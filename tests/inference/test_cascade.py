@@ -79,3 +79,12 @@ def test_neither_or_both_livers_are_an_error(ct):
 def test_no_liver_no_tumour():
     mask = predict_mask(np.full((4, 64, 64), -100, np.int16), model("tumor", -150, 60), model("liver", 0, 150))
     assert not mask.any()
+
+
+@pytest.mark.parametrize("size", [32, 64, 96])
+def test_a_ct_that_is_not_square_keeps_its_proportions(ct, size):
+    volume, liver = ct[0][:, :, :53], ct[1][:, :, :53]
+    mask = predict_mask(volume, model("tumor", 0, 60, size), model("liver", 0, 150, size))
+    assert mask.shape == volume.shape
+    assert ((mask >= 1) == liver).mean() > 0.97
+    assert np.abs(np.argwhere(mask == 2).mean(axis=0) - [2.5, 23.5, 23.5]).max() < 1

@@ -37,7 +37,13 @@ def test_data_elsewhere_keep_their_place(tmp_path):
 def test_another_study_in_the_same_folder_is_refused(workspace, tmp_path):
     workspace.begin(workspace.data, SPLIT, "phantom cohort")
     with pytest.raises(SettingError, match="another --workspace"):
-        workspace.begin(tmp_path, SPLIT, "other")
+        workspace.begin(tmp_path, SPLIT, "other", overwrite=True)
+    other = Split(("volume-1",), ("volume-0",), ("volume-10",))
+    with pytest.raises(SettingError, match="--overwrite"):
+        workspace.begin(workspace.data, other, "phantom cohort")
+    assert workspace.split == SPLIT
+    workspace.begin(workspace.data, other, "phantom cohort", overwrite=True)
+    assert workspace.split == other
 
 
 def test_what_is_missing_is_named_with_the_command_that_makes_it(workspace, tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from lits_toolkit.data.case import Case, Grid
-from lits_toolkit.data.prepare import PreparedCase, write_prepared
+from lits_toolkit.data.prepare import write_prepared
+from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError
 from lits_toolkit.training.samples import EpochSampler, SliceDataset, in_order
 
