@@ -41,8 +41,7 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
     data = _label_counts(cases)
     figure.suptitle(f"Voxels per label · {label}, {count_of(data['case'].nunique(), 'case')}")
     if data.empty:
-        in_liver.remove()
-        say(everywhere, "no case has a reference mask")
+        say((everywhere, in_liver), "no case has a reference mask")
         return Drawn(figure, data)
     for ax, slices, title in (
         (everywhere, "all", "All slices"),
@@ -91,8 +90,7 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
     data = _group_totals(lesions)
     figure.suptitle(f"Tumours per size group · {label}, {count_of(len(lesions), 'tumour')}")
     if lesions.empty:
-        by_volume.remove()
-        say(by_number, "no tumour in any reference mask")
+        say((by_number, by_volume), "no tumour in any reference mask")
         return Drawn(figure, data)
     for ax, column, share, title, unit, form in (
         (by_number, "lesions", "share_of_lesions", "By number", "tumours", "{:,.0f}"),

@@ -48,7 +48,7 @@ def draw_with_masks(
         size_mm = largest_mm(slices)
         show_slice(ax, piece, size_mm, f"\n{note}" if note else "")
         if tumors is None:
-            say(beside, "no reference mask")
+            say([beside], "no reference mask")
             continue
         for box in tumors.boxes:
             mark(ax, (box[1], box[2]), piece.spacing_mm, LABEL_COLORS["tumor"], round=True)
@@ -57,15 +57,14 @@ def draw_with_masks(
         beside.set_title("its mask", fontsize=8.5, loc="center", pad=3)
     figure.suptitle(title)
     if not slices:
-        panels[1].remove()
-        say(panels[0], "no tumour in any reference mask")
+        say(panels, "no tumour in any reference mask")
         return Drawn(figure, _table(slices, notes, regions))
     keys = [
         line_key(LABEL_COLORS["tumor"], "around a tumour", marker="o", markerfacecolor="none", linestyle="none"),
         patch_key(_MASK_GRAYS["liver"], "liver", edgecolor="black"),
         patch_key(_MASK_GRAYS["tumor"], "tumour", edgecolor="black"),
     ]
-    bottom_legend(figure, keys)
+    bottom_legend(figure, keys if any(tumors is not None for tumors in regions) else [])
     return Drawn(figure, _table(slices, notes, regions))
 
 

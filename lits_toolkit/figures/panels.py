@@ -124,10 +124,11 @@ def panel_inches(slices: Sequence[AxialSlice], title_lines: int = 1) -> tuple[fl
     return _PANEL_INCHES * float(np.clip(height / width, 0.4, 1.6)) + 0.13 * title_lines, _PANEL_INCHES
 
 
-def say(ax: "Axes", words: str) -> None:
-    """Write why there is nothing to see in a panel, in place of it."""
-    ax.set_axis_off()
-    ax.text(0.5, 0.5, words, ha="center", va="center", color=FAINT, transform=ax.transAxes)
+def say(panels: "Sequence[Axes]", words: str) -> None:
+    """Write in each panel why there is nothing to see, in place of it."""
+    for ax in panels:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, words, ha="center", va="center", color=FAINT, transform=ax.transAxes)
 
 
 def panel_grid(

@@ -98,7 +98,7 @@ def draw_gallery(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes]
     """
     figure, panels = panel_grid(slices, axes)
     for ax, piece in zip(panels, slices, strict=True):
-        show_slice(ax, piece, largest_mm(slices))
+        show_slice(ax, piece, largest_mm(slices), "" if piece.reference is not None else ", no mask")
         if piece.reference is not None:
             outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 1.3)
             fill(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.4)
