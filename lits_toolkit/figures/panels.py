@@ -96,6 +96,17 @@ def fill(ax: "Axes", region: np.ndarray, color: str, opacity: float) -> None:
     ax.imshow(tint, aspect=ax.get_aspect(), interpolation="nearest")
 
 
+def hatch(ax: "Axes", region: np.ndarray, color: str, pattern: str) -> None:
+    """Fill a boolean (y, x) region with lines or dots, through which the CT is seen."""
+    if region.any():
+        height, width = region.shape
+        padded = np.pad(region, 1).astype(np.float32)
+        drawn = ax.contourf(
+            range(-1, width + 1), range(-1, height + 1), padded, [0.5, 1.5], colors="none", hatches=[pattern]
+        )
+        drawn.set(edgecolor=color, linewidth=0)
+
+
 def mark(ax: "Axes", box: tuple[slice, slice], spacing_mm: tuple[float, float], color: str, *, round: bool) -> None:
     """Draw a circle or a square, in mm, around what lies in a (y, x) box of pixels, 5 mm away from it."""
     from matplotlib.patches import Ellipse, Patch, Rectangle
