@@ -71,7 +71,7 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
     """A panel per case: reference outlined in blue, prediction in red, and what became of each whole lesion.
 
     Voxels and lesions are told apart: in a *hit* lesion the part common to both masks is tinted, the missed part
-    and the excess are hatched; a *miss*, of which nothing was found, is tinted in a circle, a *false alarm* in a square.
+    and the excess are hatched; a *miss*, of which nothing was found, lies in a circle, a *false alarm* in a square.
     `slices` come from `take_overlay`. The data has a row per slice: case, z, hits, misses, false_alarms (connected
     regions within this slice that have that status), common_pixels, missed_pixels, excess_pixels (within hits).
     """
