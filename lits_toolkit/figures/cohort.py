@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.panels import say
 from lits_toolkit.figures.points import count_of, spread
 from lits_toolkit.figures.style import (
     FAINT,
@@ -33,10 +34,15 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
     Each point is a case. From five cases on there is a box: quartiles, the median (written beside it), whiskers to
     the farthest case within 1.5 box lengths. A label of which a case has no voxel has no place on a logarithmic
     scale: such cases are counted below.
+    A cohort without any reference mask gets a picture that says so.
     The data has the columns case, slices ("all" | "liver"), label, voxels.
     """
     figure, (everywhere, in_liver) = use_axes(axes, 2, columns=2, inches=(9, 4.2), share_y=True)
     data = _label_counts(cases)
+    figure.suptitle(f"Voxels per label · {label}, {count_of(data['case'].nunique(), 'case')}")
+    if data.empty:
+        say((everywhere, in_liver), "no case has a reference mask")
+        return Drawn(figure, data)
     for ax, slices, title in (
         (everywhere, "all", "All slices"),
         (in_liver, "liver", "Slices with liver"),
@@ -68,7 +74,6 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
         lowest, highest = np.floor(np.log10(counted.min() * 0.9)), np.ceil(np.log10(counted.max() * 1.1))
         everywhere.set_ylim(10**lowest, 10**highest)
     everywhere.set_ylabel("voxels per case")
-    figure.suptitle(f"Voxels per label · {label}, {count_of(data['case'].nunique(), 'case')}")
     return Drawn(figure, data)
 
 
@@ -83,6 +88,10 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
 
     figure, (by_number, by_volume) = use_axes(axes, 2, columns=2, inches=(9, 3.9))
     data = _group_totals(lesions)
+    figure.suptitle(f"Tumours per size group · {label}, {count_of(len(lesions), 'tumour')}")
+    if lesions.empty:
+        say((by_number, by_volume), "no tumour in any reference mask")
+        return Drawn(figure, data)
     for ax, column, share, title, unit, form in (
         (by_number, "lesions", "share_of_lesions", "By number", "tumours", "{:,.0f}"),
         (by_volume, "volume_ml", "share_of_volume", "By volume", "volume, all tumours together (ml)", "{:,.1f}"),
@@ -98,7 +107,6 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
         ax.set_ylabel(unit)
         ax.set_title(title)
     by_number.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    figure.suptitle(f"Tumours per size group · {label}, {count_of(int(data['lesions'].sum()), 'tumour')}")
     return Drawn(figure, data)
 
 

@@ -13,6 +13,7 @@ from lits_toolkit.figures.panels import (
     AxialSlice,
     bottom_legend,
     fill,
+    hatch,
     largest_mm,
     line_key,
     mark,
@@ -27,6 +28,8 @@ from lits_toolkit.metrics.lesions import Lesions, find_lesions, shared_voxels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_MISSED, _EXCESS = "/////", "....."
 
 STATUS = {1: "hit", 2: "miss", 3: "false alarm"}
 """What the values of a status array mean; 0 is where there is no lesion."""
@@ -65,18 +68,22 @@ def take_overlay(case: Case, prediction: np.ndarray, z: int | None = None, margi
 
 @house_style()
 def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
-    """A panel per case: reference outlined in blue, prediction in red; hits are tinted, misses lie
-    in a circle and false alarms in a square.
+    """A panel per case: reference outlined in blue, prediction in red, and what became of each whole lesion.
 
+    Voxels and lesions are told apart: in a *hit* lesion the part common to both masks is tinted, the missed part
+    and the excess are hatched; a *miss*, of which nothing was found, lies in a circle, a *false alarm* in a square.
     `slices` come from `take_overlay`. The data has a row per slice: case, z, hits, misses, false_alarms (connected
-    regions within this slice that have that status).
+    regions within this slice that have that status), common_pixels, missed_pixels, excess_pixels (within hits).
     """
     data = _count_regions(slices)
     figure, panels = panel_grid(slices, axes, title_lines=2)
     size_mm = largest_mm(slices)
     for number, (ax, piece) in enumerate(zip(panels, slices, strict=True)):
         show_slice(ax, piece, size_mm, "\n" + _in_words(*data.loc[number, ["hits", "misses", "false_alarms"]]))
-        fill(ax, _status(piece) == 1, HIT, 0.45)
+        common, missed, excess = _parts_of_hits(piece)
+        fill(ax, common, HIT, 0.45)
+        hatch(ax, missed, REFERENCE, _MISSED)
+        hatch(ax, excess, PREDICTION, _EXCESS)
         for mask, color in ((piece.reference, REFERENCE), (piece.prediction, PREDICTION)):
             if mask is not None:
                 outline(ax, mask == TUMOR, color, 1.3)
@@ -90,9 +97,12 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
         [
             line_key(REFERENCE, "reference"),
             line_key(PREDICTION, "prediction"),
-            patch_key(HIT, "hit"),
-            line_key(MISS, "miss", marker="o", markerfacecolor="none", markersize=9, linestyle="none"),
+            patch_key(HIT, "hit: common part"),
+            patch_key("none", "hit: missed part", edgecolor=REFERENCE, hatch=_MISSED),
+            patch_key("none", "hit: excess", edgecolor=PREDICTION, hatch=_EXCESS),
+            line_key(MISS, "missed lesion", marker="o", markerfacecolor="none", markersize=9, linestyle="none"),
             line_key(FALSE_ALARM, "false alarm", marker="s", markerfacecolor="none", markersize=8, linestyle="none"),
+            line_key("none", "hit or missed: by whole lesion, in 3D"),
         ],
     )
     figure.suptitle(f"Hits, misses and false alarms · {label}")
@@ -115,13 +125,24 @@ def _status(piece: AxialSlice) -> np.ndarray:
     return piece.status
 
 
+def _parts_of_hits(piece: AxialSlice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where in hit lesions both masks agree, what is missed of them, and what is predicted beyond them."""
+    hit = _status(piece) == 1
+    expected, found = ((mask == TUMOR) & hit for mask in (piece.reference, piece.prediction))
+    return expected & found, expected & ~found, found & ~expected
+
+
 def _regions(piece: AxialSlice, value: int) -> Lesions:
     return find_lesions((_status(piece) == value)[np.newaxis])
 
 
 def _count_regions(slices: Sequence[AxialSlice]) -> pd.DataFrame:
-    rows = [(piece.case, piece.z, *(len(_regions(piece, value)) for value in STATUS)) for piece in slices]
-    return pd.DataFrame(rows, columns=["case", "z", "hits", "misses", "false_alarms"])
+    rows = [
+        (piece.case, piece.z, *(len(_regions(piece, value)) for value in STATUS), *map(np.sum, _parts_of_hits(piece)))
+        for piece in slices
+    ]
+    columns = ["case", "z", "hits", "misses", "false_alarms", "common_pixels", "missed_pixels", "excess_pixels"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _in_words(hits: int, misses: int, false_alarms: int) -> str:

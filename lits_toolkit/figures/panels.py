@@ -8,6 +8,7 @@ import numpy as np
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import new_axes, use_axes
+from lits_toolkit.figures.style import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -95,6 +96,17 @@ def fill(ax: "Axes", region: np.ndarray, color: str, opacity: float) -> None:
     ax.imshow(tint, aspect=ax.get_aspect(), interpolation="nearest")
 
 
+def hatch(ax: "Axes", region: np.ndarray, color: str, pattern: str) -> None:
+    """Fill a boolean (y, x) region with lines or dots, through which the CT is seen."""
+    if region.any():
+        height, width = region.shape
+        padded = np.pad(region, 1).astype(np.float32)
+        drawn = ax.contourf(
+            range(-1, width + 1), range(-1, height + 1), padded, [0.5, 1.5], colors="none", hatches=[pattern]
+        )
+        drawn.set(edgecolor=color, linewidth=0)
+
+
 def mark(ax: "Axes", box: tuple[slice, slice], spacing_mm: tuple[float, float], color: str, *, round: bool) -> None:
     """Draw a circle or a square, in mm, around what lies in a (y, x) box of pixels, 5 mm away from it."""
     from matplotlib.patches import Ellipse, Patch, Rectangle
@@ -117,6 +129,19 @@ def grid_columns(count: int) -> int:
     return count if count <= 4 else 3 if count <= 6 else 4 if count <= 24 else 6
 
 
+def panel_inches(slices: Sequence[AxialSlice], title_lines: int = 1) -> tuple[float, float]:
+    """The height and width of a panel that holds the part of each slice, with its title."""
+    height, width = largest_mm(slices)
+    return _PANEL_INCHES * float(np.clip(height / width, 0.4, 1.6)) + 0.13 * title_lines, _PANEL_INCHES
+
+
+def say(panels: "Sequence[Axes]", words: str) -> None:
+    """Write in each panel why there is nothing to see, in place of it."""
+    for ax in panels:
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, words, ha="center", va="center", color=FAINT, transform=ax.transAxes)
+
+
 def panel_grid(
     slices: Sequence[AxialSlice], axes: "Sequence[Axes] | None", title_lines: int = 1
 ) -> "tuple[Figure, list[Axes]]":
@@ -127,9 +152,8 @@ def panel_grid(
         return use_axes(axes, len(slices))
     columns = grid_columns(len(slices))
     rows = -(-len(slices) // columns)
-    height, width = largest_mm(slices)
-    panel_height = _PANEL_INCHES * float(np.clip(height / width, 0.4, 1.6)) + 0.13 * title_lines
-    figure, panels = new_axes(rows, columns, inches=(max(_PANEL_INCHES * columns, 6.5), panel_height * rows + 0.95))
+    height, width = panel_inches(slices, title_lines)
+    figure, panels = new_axes(rows, columns, inches=(max(width * columns, 6.5), height * rows + 0.95))
     for ax in panels[len(slices) :]:
         ax.remove()
     return figure, panels[: len(slices)]
@@ -142,15 +166,15 @@ def line_key(color: str, text: str, **style: object) -> "Artist":
     return Line2D([], [], color=color, label=text, **style)  # type: ignore[arg-type]
 
 
-def patch_key(color: str, text: str) -> "Artist":
-    """A legend entry for a tint."""
+def patch_key(color: str, text: str, **style: object) -> "Artist":
+    """A legend entry for a tint, or with `edgecolor` or `hatch` for what is drawn so."""
     from matplotlib.patches import Patch
 
-    return Patch(color=color, label=text, alpha=0.8)
+    return Patch(label=text, **({"facecolor": color, "edgecolor": color, "alpha": 0.8} | style))  # type: ignore[arg-type]
 
 
 def bottom_legend(figure: "Figure", keys: "Sequence[Artist]") -> None:
     """Say below the panels what the colours mean and how long the bar is."""
     keys = [*keys, line_key("none", f"bar: {_BAR_MM} mm")]
-    narrow = figure.get_size_inches()[0] < 8
-    figure.legend(handles=keys, loc="outside lower center", ncols=3 if narrow else len(keys), handlelength=1.5)
+    lines = -(-len(keys) // (4 if figure.get_size_inches()[0] < 8 else 6))
+    figure.legend(handles=keys, loc="outside lower center", ncols=-(-len(keys) // lines), handlelength=1.5)

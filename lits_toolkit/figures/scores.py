@@ -125,6 +125,7 @@ def _name_cases(ax: "Axes", data: pd.DataFrame, worst_by: pd.Series | None) -> N
                     ha="center", rotation=90, fontsize=8,
                 )  # fmt: skip
     named = f" (numbers: {prefix}N)" if prefix else ""
+    named += ", the worst named" if len(data) > _MOST_NAMES and worst_by is not None else ""
     ax.tick_params(axis="x", length=0, pad=7)
     ax.set_xlabel(f"cases by their mean tumour size, on bands of its size group{named}")
 
@@ -146,6 +147,8 @@ def _limit(ax: "Axes", column: str, values: pd.Series) -> None:
         # One case with hundreds of percent would flatten all others: beyond ±100 % the axis is logarithmic.
         if largest > 300:
             ax.set_yscale("symlog", linthresh=100, linscale=1.5)
+            ax.yaxis.set_major_formatter("{x:.0f}")
+            ax.set_title("logarithmic beyond ±100 %", fontsize=8.5)
         low = min(-100.0, float(np.nanmin(values)) if values.notna().any() else -100.0)
         ax.set_ylim(low * 1.1, max(largest, 100.0) * 1.1)
     else:

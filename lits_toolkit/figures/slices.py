@@ -69,8 +69,11 @@ def take_slice(
     )
 
 
-def busiest_slice(mask: np.ndarray) -> int:
-    """The slice of a (z, y, x) mask with the most tumour; without tumour the one with the most liver."""
+def busiest_slice(case: Case) -> int:
+    """The slice of a case with the most tumour; without tumour the most liver; without reference the middle one."""
+    mask = case.reference
+    if mask is None:
+        return len(case.volume) // 2
     for region in (mask == TUMOR, mask >= LIVER):
         area = region.sum(axis=(1, 2))
         if area.any():
@@ -88,20 +91,22 @@ def spread_slices(mask: np.ndarray, count: int) -> list[int]:
 
 @house_style()
 def draw_gallery(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
-    """One slice per case with the reference's labels: liver as an outline, tumour filled.
+    """One slice per case with the reference's labels, where there is one: liver as an outline, tumour filled.
 
     The window is 50 ± 200 HU, the aspect is true to the spacing, and the bar is 50 mm long. The data has a row per
     slice: case, z, liver_pixels (mask ≥ 1), tumor_pixels.
     """
     figure, panels = panel_grid(slices, axes)
     for ax, piece in zip(panels, slices, strict=True):
-        show_slice(ax, piece, largest_mm(slices))
+        show_slice(ax, piece, largest_mm(slices), "" if piece.reference is not None else ", no mask")
         if piece.reference is not None:
             outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 1.3)
             fill(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.4)
             outline(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 1.0)
-    bottom_legend(figure, [patch_key(LABEL_COLORS["tumor"], "tumour"), line_key(LABEL_COLORS["liver"], "liver")])
-    figure.suptitle(f"Slices with their reference masks · {label}")
+    known = any(piece.reference is not None for piece in slices)
+    keys = [patch_key(LABEL_COLORS["tumor"], "tumour"), line_key(LABEL_COLORS["liver"], "liver")]
+    bottom_legend(figure, keys if known else [])
+    figure.suptitle(f"Slices {'with their reference masks' if known else 'without reference masks'} · {label}")
     return Drawn(figure, _pixel_table(slices, ("reference",)))
 
 

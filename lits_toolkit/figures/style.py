@@ -21,6 +21,9 @@ SIZE_GROUP_RANGES = {"small": "< 1 000 voxels", "medium": "1 000–10 000 voxels
 METHOD_COLORS = (PREDICTION, "#8a8a8a", "#4d4d4d", "#b58a3c")
 """The run looked at, and then what it is compared with."""
 
+PUBLISHED = "#b3b3b3"
+"""What the dissertation prints, beside what is measured here."""
+
 STAGE_NAMES = {"liver": "liver stage", "tumor": "tumour stage"}
 
 INK = "#262626"

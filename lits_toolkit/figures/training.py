@@ -39,10 +39,10 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
         _draw_losses(loss, rows)
         _draw_dice(dice, rows)
         loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()} · {model}")
-        loss.legend(loc="best")
         if column == 0:
             loss.set_ylabel("loss")
             dice.set_ylabel("Dice, validation slices")
+    figure.legend(handles=panels[0].get_lines(), loc="outside lower center", ncols=2)
     figure.suptitle(f"Training · {label}")
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
@@ -65,15 +65,7 @@ def _draw_dice(ax: "Axes", rows: pd.DataFrame) -> None:
         best = _best(rows)
         ax.plot(best["epoch"], best["validation_dice"], "o", color=VALIDATION, markersize=7, clip_on=False)
         ax.axhline(best["validation_dice"], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        low = best["validation_dice"] < 0.25  # then the lower corner is where the curve is
-        ax.text(
-            0.98,
-            0.93 if low else 0.05,
-            f"best {best['validation_dice']:.3f}, epoch {best['epoch']:.0f}",
-            transform=ax.transAxes,
-            ha="right",
-            va="top" if low else "bottom",
-        )
+        ax.set_title(f"best {best['validation_dice']:.3f}, epoch {best['epoch']:.0f}", fontsize=9)
 
 
 def _count_epochs(ax: "Axes", rows: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from lits_toolkit.files import read_json
 
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_PATHS = ("_file", "_folder")
+_PATHS = ("data", "_file", "_folder")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def fit_parameters(
     """The given values as the notebooks take them, text from a command line read as the parameter's type.
 
     A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice); one whose
-    name ends in _file or _folder has to exist. Raises SettingError or InputError for the first that does not fit.
+    name ends in _file, _folder or data has to exist. Raises SettingError or InputError for the first that does not fit.
     """
     fitted: dict[str, Any] = {}
     for name, raw in given.items():

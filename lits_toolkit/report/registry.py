@@ -41,8 +41,15 @@ class FigureEntry:
 
 FIGURES = (
     FigureEntry("slices", "01_data", "01_slices.png", "axial slices with their reference masks", (COHORT,)),
+    FigureEntry(
+        "slice-and-mask", "01_data", "01_slice_and_mask.png", "a slice and its mask, as in Figure 1.1", (COHORT,)
+    ),
     FigureEntry("label-counts", "01_data", "01_label_counts.png", "voxels per label, as in Figure 3.7", (COHORT,)),
     FigureEntry("size-groups", "01_data", "01_size_groups.png", "tumours per size group, as in Figure 4.4", (COHORT,)),
+    FigureEntry("tissue-hu", "01_data", "01_tissue_hu.png", "HU of tissues beside Table 2.1", (COHORT,)),
+    FigureEntry(
+        "challenges", "01_data", "01_challenges.png", "what makes tumours hard to find, as in Figure 3.6", (COHORT,)
+    ),
     FigureEntry(
         "training", "04_training", "04_training_curves.png", "losses and validation Dice per epoch", (COHORT, MODELS)
     ),

@@ -96,7 +96,8 @@ class SliceBrowser(anywidget.AnyWidget):
             self._layers,
             spacing_mm=(self.spacing_mm[1], self.spacing_mm[2]),
             window=self.window,
-            opacity=self.opacity if self.filled else 0.0,
+            opacity=self.opacity,
+            filled=self.filled,
             title=f"{self.name}, slice {self.slice} of 0–{self.shape[0] - 1}",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lits_toolkit.figures.style import house_style
-from lits_toolkit.viewer.blend import LIVER_SHARE, Layer, blend, outline
+from lits_toolkit.viewer.blend import LIVER_SHARE, WINDOWS, Layer, blend, outline
 
 UNTIL_LIVE = """<span class="lits-until-live"></span><style>
 .jp-OutputArea-child:has(.lits-until-live),
@@ -29,11 +29,13 @@ def draw_still(
     spacing_mm: tuple[float, float],
     window: tuple[float, float],
     opacity: float,
+    filled: bool = True,
     title: str,
 ) -> bytes:
-    """Draw an axial slice with its masks as PNG, in the proportions of the body.
+    """Draw an axial slice with its masks as PNG, in the proportions of the body, as the browser draws it.
 
-    `hu` is (y, x) int16, `masks` are (y, x) uint8, one per layer; `spacing_mm` is (y, x).
+    `hu` is (y, x) int16, `masks` are (y, x) uint8, one per layer; `spacing_mm` is (y, x). Outlines have twice the
+    `opacity` of a tumour's fill, 1 at most; without `filled` there are only they.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
@@ -42,19 +44,19 @@ def draw_still(
 
     rows, columns = hu.shape
     aspect = spacing_mm[0] / spacing_mm[1]
-    figure = Figure(figsize=(_INCHES_WIDE, _INCHES_WIDE * min(rows * aspect / columns, 2) + 0.7), dpi=_DPI)
+    figure = Figure(figsize=(_INCHES_WIDE, _INCHES_WIDE * min(rows * aspect / columns, 2) + 0.9), dpi=_DPI)
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
-    painted = blend(hu, masks, [layer.color for layer in layers], window, opacity)
+    painted = blend(hu, masks, [layer.color for layer in layers], window, opacity if filled else 0.0)
+    line_opacity = min(1.0, 2 * opacity)
     axes.imshow(painted, aspect=aspect, extent=(0, columns, rows, 0), interpolation="antialiased")
     for above, (mask, layer) in enumerate(zip(masks, layers, strict=True), start=1 - len(layers)):
         # A lower layer's lines are wider, so that where two agree both are seen.
         for label, width in ((1, 0.8), (2, 1.2)):
-            axes.add_collection(LineCollection(list(outline(mask >= label)), colors=layer.color, lw=width - above))
+            sides, color = list(outline(mask >= label)), to_rgba(layer.color, line_opacity)
+            axes.add_collection(LineCollection(sides, colors=color, linewidths=width - above))
     axes.set_axis_off()
-    low, high = window
-    hu_range = f"{low:g} to {high:g} HU".replace("-", "−")
-    axes.set_title(f"{title}, {hu_range}")
+    axes.set_title(f"{title}, {_window_in_words(window)}", loc="center", fontsize=9.5)
     for x, y, letter in ((0.5, 0.98, "A"), (0.5, 0.02, "P"), (0.02, 0.5, "R"), (0.98, 0.5, "L")):
         vertical = {0.98: "top", 0.02: "bottom"}.get(y, "center")
         axes.text(x, y, letter, transform=axes.transAxes, color="white", weight="bold", ha="center", va=vertical)
@@ -64,7 +66,13 @@ def draw_still(
             for layer in layers
             for region, share in (("liver", LIVER_SHARE), ("tumour", 1.0))
         ]
-        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), handlelength=1.0)
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(layers), handlelength=1.0)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
+
+
+def _window_in_words(window: tuple[float, float]) -> str:
+    low, high = window
+    names = [f"{name}: " for name, preset in WINDOWS.items() if preset == window]
+    return f"{''.join(names)}{low:g} to {high:g} HU".replace("-", "−")

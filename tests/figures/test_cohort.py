@@ -22,7 +22,7 @@ def make_cases():
     return make
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 110])
+@pytest.mark.parametrize("count", [1, 2, 7, 131])
 def test_label_counts_of_any_number_of_cases(make_cases, assert_legible, count):
     tumor_voxels = [0, *range(100, 100 + 37 * (count - 1), 37)]
     drawn = draw_label_counts(make_cases(tumor_voxels), "phantom cohort")
@@ -46,6 +46,14 @@ def test_cases_without_reference_are_left_out(make_cases):
     assert set(draw_label_counts(cases, "phantom cohort").data["case"]) == {"volume-0"}
 
 
+def test_a_cohort_without_reference_says_so(make_cases, assert_legible):
+    cases = make_cases([10]).astype({"tumor_voxels": "Int64"}).assign(tumor_voxels=pd.NA)
+    drawn = draw_label_counts(cases, "phantom cohort")
+    assert drawn.data.empty
+    assert [ax.texts[0].get_text() for ax in drawn.figure.axes] == ["no case has a reference mask"] * 2
+    assert_legible(drawn)
+
+
 def test_size_groups_add_up(make_lesions, assert_legible):
     lesions = make_lesions(("a", 500, 0.0), ("a", 999, 0.0), ("b", 1000, 0.0), ("b", 12_501, 0.0))
     drawn = draw_size_groups(lesions, "phantom cohort")
@@ -62,6 +70,7 @@ def test_size_groups_add_up(make_lesions, assert_legible):
 def test_a_cohort_without_tumors_still_has_a_picture(make_lesions, assert_legible):
     drawn = draw_size_groups(make_lesions(("a", 1, 0.0)).iloc[:0], "phantom cohort")
     assert drawn.data["lesions"].tolist() == [0, 0, 0]
+    assert drawn.figure.axes[0].texts[0].get_text() == "no tumour in any reference mask"
     assert_legible(drawn)
 
 

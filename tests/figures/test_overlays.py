@@ -66,7 +66,25 @@ def test_hits_misses_and_false_alarms_differ_in_form_as_in_color(case, predictio
     forms = {type(form).__name__ for form in drawn.figure.axes[0].patches}
     assert forms == {"Ellipse", "Rectangle"}
     legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
-    assert legend == ["reference", "prediction", "hit", "miss", "false alarm", "bar: 50 mm"]
+    assert legend == [
+        "reference", "prediction", "hit: common part", "hit: missed part", "hit: excess",
+        "missed lesion", "false alarm", "hit or missed: by whole lesion, in 3D", "bar: 50 mm",
+    ]  # fmt: skip
+
+
+def test_the_missed_part_of_a_hit_is_no_missed_lesion(case, prediction):
+    drawn = draw_hits_and_misses([take_overlay(case, prediction, z=z) for z in (1, 2)], "phantom cohort")
+    # Slice 1: 4 × 4 expected, 5 × 5 found, 3 × 3 of them common. Slice 2: nothing is found of the same lesion.
+    assert drawn.data["common_pixels"].tolist() == [9, 0]
+    assert drawn.data["missed_pixels"].tolist() == [7, 16]
+    assert drawn.data["excess_pixels"].tolist() == [16, 0]
+    patterns = [{pattern for drawn in ax.collections for pattern in hatches(drawn)} for ax in drawn.figure.axes]
+    assert patterns == [{"/////", "....."}, {"/////"}]
+    assert [len(ax.patches) for ax in drawn.figure.axes] == [0, 2]  # the marks of a miss and of a false alarm
+
+
+def hatches(collection):
+    return [pattern for pattern in getattr(collection, "hatches", [None]) if pattern]
 
 
 def test_a_case_without_reference_is_told(case, prediction):

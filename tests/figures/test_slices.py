@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -20,11 +22,22 @@ def case():
 
 
 def test_the_busiest_slice_has_the_most_tumor_and_else_the_most_liver(case):
-    assert busiest_slice(case.reference) == 6
+    assert busiest_slice(case) == 6
     liver_only = np.minimum(case.reference, 1)
     liver_only[3, 20:22, 10:30] = 1
-    assert busiest_slice(liver_only) == 3
-    assert busiest_slice(np.zeros((9, 4, 4), np.uint8)) == 4
+    assert busiest_slice(replace(case, reference=liver_only)) == 3
+    assert busiest_slice(replace(case, reference=np.zeros_like(liver_only))) == 5
+    assert busiest_slice(replace(case, reference=None)) == 5
+
+
+def test_a_gallery_says_which_case_has_no_mask(case, assert_legible):
+    bare = replace(case, name="volume-1", reference=None)
+    drawn = draw_gallery([take_slice(case, 6), take_slice(bare, 6)], "phantom cohort")
+    assert [ax.get_title() for ax in drawn.figure.axes] == ["volume-0, slice 6", "volume-1, slice 6, no mask"]
+    assert_legible(drawn)
+    alone = draw_gallery([take_slice(bare, 6)], "phantom cohort")
+    assert alone.figure.get_suptitle() == "Slices without reference masks · phantom cohort"
+    assert [text.get_text() for text in alone.figure.legends[0].get_texts()] == ["bar: 50 mm"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 50])

@@ -31,6 +31,9 @@ def test_both_stages_have_their_column_and_best_epoch(assert_legible, epochs):
     best = drawn.data[drawn.data["best"]].set_index("stage")
     assert best["epoch"].to_dict() == {"liver": epochs, "tumor": 1}
     assert set(best["curve"]) == {"validation_dice"}
+    assert drawn.figure.axes[2].get_title(loc="left") == f"best {liver[-1]:.3f}, epoch {epochs}"
+    assert not any(ax.texts or ax.get_legend() for ax in drawn.figure.axes)  # nothing lies over a curve
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["training", "validation"]
     assert len(drawn.data) == 2 * 3 * epochs
     assert_legible(drawn)
 

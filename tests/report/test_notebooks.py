@@ -11,6 +11,7 @@ KNOWN = {
         ("count", int, 8),
         ("share", float, 0.5),
         ("prediction_file", str, ""),
+        ("data", str, ""),
     )
 }
 
@@ -84,5 +85,7 @@ def test_a_path_is_made_absolute_and_has_to_be_there(tmp_path, monkeypatch):
     (tmp_path / "mask.nii").write_bytes(b"")
     fitted = fit_parameters({"prediction_file": "mask.nii"}, KNOWN, {})
     assert fitted["prediction_file"] == str((tmp_path / "mask.nii").resolve())
+    assert fit_parameters({"data": "."}, KNOWN, {}) == {"data": str(tmp_path.resolve())}
+    assert fit_parameters({"data": ""}, KNOWN, {}) == {"data": ""}
     with pytest.raises(InputError, match=r"does not exist; the nearest is 'mask\.nii'"):
         fit_parameters({"prediction_file": "mosk.nii"}, KNOWN, {})

@@ -2,9 +2,11 @@
 
 import base64
 import contextlib
+import io
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from lits_toolkit.viewer.blend import PREDICTION, REFERENCE, WINDOWS, blend, outline
 
@@ -309,6 +311,67 @@ def test_the_body_keeps_its_proportions(view):
     box = view.page.locator(".lits-image").bounding_box()
     assert box["height"] / box["width"] == pytest.approx(60 * 1.6 / (75 * 0.8), rel=0.01)
     assert view.page.locator(".lits-letter").all_inner_texts() == ["A", "P", "R", "L"]
+
+
+def test_the_focus_is_seen_on_all_four_sides_of_the_slice(view):
+    view.page.mouse.move(0, 0)
+    view.stage.focus()
+    view.page.keyboard.press("Home")  # a mark is for those who use the keyboard
+    view.wait_for_slice(0)
+    picture = imread(io.BytesIO(view.stage.screenshot()), format="png")[..., :3]
+    height, width, _ = picture.shape
+    edges = picture[:3, width // 2], picture[-3:, width // 2], picture[height // 2, :3], picture[height // 2, -3:]
+    for edge in edges:
+        assert (edge[:, 2] - edge[:, 0]).max() > 0.4  # blue, not the black of the CT
+
+
+def test_slice_and_readout_contrast_with_a_dark_theme(view):
+    page = view.page
+    page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_selector("body[data-jp-theme-name='JupyterLab Dark']", state="attached")
+    page.wait_for_function(
+        "getComputedStyle(document.body).getPropertyValue('--jp-layout-color1').trim() === '#212121'"
+    )
+    view.stage.hover()
+    try:
+        for part in (
+            ".lits-voxel",
+            ".lits-world",
+            ".lits-hu",
+            ".lits-label",
+            ".lits-of",
+            "input[aria-label='Slice number']",
+        ):
+            assert contrast(page, f".lits-browser {part}") >= 4.5  # what WCAG 2 asks of text (AA)
+    finally:
+        page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+        page.wait_for_selector("body[data-jp-theme-name='JupyterLab Light']", state="attached")
+
+
+def contrast(page, selector):
+    """The ratio of an element's text to the background it stands on, as WCAG 2 defines it."""
+    text, paper = page.locator(selector).first.evaluate(
+        """node => {
+            const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+            const over = (color, ground) => {
+                for (const fill of [ground, color]) {
+                    context.fillStyle = fill;
+                    context.fillRect(0, 0, 1, 1);
+                }
+                return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+            };
+            const paper = getComputedStyle(document.querySelector(".lits-browser")).backgroundColor;
+            return [over(getComputedStyle(node).color, paper), over(paper, "#000")];
+        }"""
+    )
+    bright, dark = sorted((luminance(text), luminance(paper)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def luminance(rgb):
+    share = np.array(rgb) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
 def test_python_and_the_page_follow_each_other(view, lab, chromium):
