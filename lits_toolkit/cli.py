@@ -28,27 +28,40 @@ def demo(workspace: Path = Path("lits-demo"), smoke: bool = False) -> None:
 
 
 @app.command
-def phantom(out: Positional[Path], cases: int = 10, size: int = 256, slices: int = 48, seed: int = 0) -> None:
-    """Write phantom cases as LiTS NIfTI: volume-N.nii.gz and segmentation-N.nii.gz.
+def phantom(
+    out: Positional[Path],
+    cases: int = 10,
+    size: int = 512,
+    slices: int | None = None,
+    seed: int = 0,
+    cohort: Literal["random", "dissertation"] = "random",
+    only: str = "",
+) -> None:
+    """Write phantom cases as LiTS NIfTI: volume-N.nii.gz and segmentation-N.nii.gz; in parallel, and resumable.
 
     Args:
         out: The folder to write to; cases already there are kept.
-        cases: How many.
+        cases: How many, of a random cohort.
         size: Matrix in y and x; a multiple of 32 suits every network.
-        slices: Axial slices per case.
+        slices: Axial slices per case of a random cohort; without it, as many as slices of 0.7 to 5 mm need.
         seed: Another seed, another cohort.
+        cohort: "dissertation" has 131 cases with the tumour counts and voxels of LiTS (Tables A.1 and A.2).
+        only: Numbers of the cases to write, such as 7,44; all by default.
     """
-    from rich.progress import track
+    from lits_toolkit.data.phantom import estimate_cohort, plan_dissertation, plan_random, write_cohort
 
-    from lits_toolkit.demo import write_phantom
-    from lits_toolkit.files import output_folder
-
-    if cases < 1 or size < 32 or slices < 8:
+    if cases < 1 or size < 32 or (slices is not None and slices < 8):
         raise SettingError("expected at least 1 case, a size of 32 and 8 slices")
-    output_folder(out)
-    for index in track(range(cases), "drawing"):
-        write_phantom(out, index, seed, size, slices)
-    print(f"{cases} phantom cases in {out}")
+    if cohort == "dissertation" and slices is not None:
+        raise SettingError("--slices: the dissertation's cohort chooses them so that its tumours find room")
+    plans = plan_random(cases, seed, size, slices) if cohort == "random" else plan_dissertation(seed, size)
+    if only:
+        plans = _chosen(plans, only)
+    estimate = estimate_cohort(plans)
+    print(f"{_count(len(plans), 'phantom case')}, about {max(estimate.bytes_on_disk / 1e9, 0.01):.2f} GB "
+          f"and {max(1, round(estimate.seconds / 60))} min")  # fmt: skip
+    write_cohort(plans, out)
+    print(f"{_count(len(plans), 'phantom case')} in {out}")
 
 
 @app.command
@@ -340,3 +353,17 @@ def _print_findings(cases: int, findings: Sequence) -> None:
         console.print(table)
     errors = sum(finding.severity == "error" for finding in findings)
     console.print(f"{cases} cases checked: {errors} errors, {len(findings) - errors} warnings and notes")
+
+
+def _chosen(plans: list, numbers: str) -> list:
+    """The plans of the cases with those numbers, "7,44"."""
+    wanted = [part.strip() for part in numbers.split(",") if part.strip()]
+    by_number = {plan.name.removeprefix("volume-"): plan for plan in plans}
+    unknown = [number for number in wanted if number not in by_number]
+    if unknown or not wanted:
+        raise SettingError(f"--only: expected numbers from 0 to {len(plans) - 1}, such as 7,44; found {numbers!r}")
+    return [by_number[number] for number in wanted]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

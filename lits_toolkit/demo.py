@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lits_toolkit.data.case import CaseFiles, mask_file_name
-from lits_toolkit.data.phantom import make_phantom
+from lits_toolkit.data.case import CaseFiles
+from lits_toolkit.data.phantom import plan_random, write_cohort
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import output_folder, write_json
@@ -46,9 +46,14 @@ class DemoSettings:
     """Of the cohort and of the training. On this cohort no threshold reaches a tumour Dice of 0.35."""
 
     @property
+    def names(self) -> list[str]:
+        """Of all its cases."""
+        return [f"volume-{index}" for index in range(self.train + self.validation + self.test)]
+
+    @property
     def split(self) -> Split:
         """The first cases are trained on, the last are held out."""
-        names = [f"volume-{index}" for index in range(self.train + self.validation + self.test)]
+        names = self.names
         held = self.train + self.validation
         return Split(tuple(names[: self.train]), tuple(names[self.train : held]), tuple(names[held:]))
 
@@ -83,10 +88,9 @@ def run_demo(
     console = console or Console()
     seconds: dict[str, float] = {}
 
-    with _step(
-        console, seconds, "phantom", f"drawing {settings.train + settings.validation + settings.test} phantom cases"
-    ):
-        write_phantoms(workspace.folder / "cohort", settings)
+    with _step(console, seconds, "phantom", f"drawing {len(settings.names)} phantom cases"):
+        plans = plan_random(len(settings.names), settings.seed, settings.size, settings.slices)
+        write_cohort(plans, workspace.folder / "cohort", progress=False)
         workspace.begin(workspace.folder / "cohort", settings.split, LABEL)
     cases = workspace.cohort_cases()
     with _step(console, seconds, "check", "checking them"):
@@ -127,29 +131,6 @@ def run_demo(
     write_json(workspace.folder / SUMMARY, summary)
     _print_summary(console, workspace, summary)
     return summary
-
-
-def write_phantoms(folder: Path, settings: DemoSettings) -> None:
-    """Write the cohort as LiTS NIfTI, two cases at a time; cases already there are kept."""
-    from joblib import Parallel, delayed
-
-    count = settings.train + settings.validation + settings.test
-    Parallel(n_jobs=-1)(
-        delayed(write_phantom)(folder, index, settings.seed, settings.size, settings.slices) for index in range(count)
-    )
-
-
-def write_phantom(folder: Path, index: int, seed: int, size: int, slices: int) -> CaseFiles:
-    """Write one phantom as volume-INDEX.nii.gz and segmentation-INDEX.nii.gz; both are kept if there."""
-    from lits_toolkit.data.nifti import write_mask, write_volume
-
-    volume, reference = folder / f"volume-{index}.nii.gz", folder / mask_file_name(f"volume-{index}")
-    if not (volume.is_file() and reference.is_file()):
-        case = make_phantom(index, seed, size, slices)
-        assert case.reference is not None
-        write_volume(case.volume, case.grid, volume, overwrite=True)
-        write_mask(case.reference, case.grid, reference, overwrite=True)
-    return CaseFiles(f"volume-{index}", volume, reference)
 
 
 def score_baselines(workspace: Workspace, cases: Sequence[CaseFiles]) -> dict[str, Any]:

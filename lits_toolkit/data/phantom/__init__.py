@@ -8,9 +8,10 @@ is), `layer` (shapes and how they are painted), `patient` (who it is, and what t
 """
 
 from lits_toolkit.data.phantom.case import Plan, draw_case, make_phantom
-from lits_toolkit.data.phantom.cohort import estimate_cohort, plan_dissertation, plan_random, write_cohort
+from lits_toolkit.data.phantom.cohort import Estimate, estimate_cohort, plan_dissertation, plan_random, write_cohort
 
 __all__ = [
+    "Estimate",
     "Plan",
     "draw_case",
     "estimate_cohort",

@@ -23,12 +23,15 @@ from lits_toolkit.data.phantom.space import Axes, Part, hat_basis, resample
 from lits_toolkit.data.phantom.torso import chest_layers, mark_torso, skeleton_layers, torso_layers
 from lits_toolkit.data.phantom.tumors import cyst_layers, grow_tumors, scout, tumor_layers
 from lits_toolkit.data.phantom.vessels import draw_vessels, vessel_layers
+from lits_toolkit.errors import SettingError
 
 FIELD_OF_VIEW_MM = (300.0, 450.0)
 COVERAGE_MM = (205.0, 245.0)
 SLICE_MM = (0.7, 5.0)
 DRAWN_PIXEL_MM = 1.15
 """A finer image is drawn with pixels of this size and then enlarged: no scanner resolves more of soft tissue."""
+ATTEMPTS = 6
+"""Patients that are tried before a plan is given up."""
 SLAB = 6
 """Slices drawn at a time."""
 LESION_VOXELS = {"small": (220, 850), "medium": (1300, 7000), "large": (12500, 26000)}
@@ -47,8 +50,14 @@ class Plan:
     """None: as many as the patient takes with slices of 0.7 to 5 mm."""
     tumors: tuple[int, ...] | None = None
     """Voxels of each tumour; None: some of each size group, by chance."""
-    finest: bool = False
-    """Whether pixels and slices are the thinnest of the ranges, so that many tumour voxels find room."""
+    pixel_mm: float | None = None
+    slice_mm: float | None = None
+    """None: by the patient's size and by chance."""
+
+    @property
+    def expected_slices(self) -> int:
+        """How many slices it will have, about."""
+        return self.slices or round(225 / (self.slice_mm or 2.6))
 
 
 def make_phantom(index: int, seed: int = 0, size: int = 256, slices: int | None = 48) -> Case:
@@ -60,8 +69,19 @@ def make_phantom(index: int, seed: int = 0, size: int = 256, slices: int | None 
 
 
 def draw_case(plan: Plan) -> Case:
-    """Draw a planned case: anatomy first, then tumours grown to the voxel, then the scan."""
-    random = np.random.default_rng(plan.seed)
+    """Draw a planned case: anatomy first, then tumours grown to the voxel, then the scan.
+
+    Raises SettingError where no liver of several has room for the planned tumours.
+    """
+    for attempt in range(ATTEMPTS):
+        case = _draw(plan, np.random.default_rng((*plan.seed, attempt) if attempt else plan.seed))
+        if case is not None:
+            return case
+    raise SettingError(f"{plan.name}: {plan.tumors} tumour voxels find no room in a liver; plan fewer, or finer voxels")
+
+
+def _draw(plan: Plan, random: np.random.Generator) -> Case | None:
+    """One patient of the plan; None where its liver has no room for the planned tumours."""
     patient = draw_patient(random)
     axes, patient = _frame(plan, patient)
     spacing = tuple(float(axis[1] - axis[0]) for axis in axes)
@@ -70,6 +90,8 @@ def draw_case(plan: Plan) -> Case:
     room = scout(patient, liver, axes)
     sizes = _random_sizes(random) if plan.tumors is None else plan.tumors
     tumors, tumor = grow_tumors(patient, liver, room, axes, sizes, exact=plan.tumors is not None)
+    if plan.tumors is not None and len(tumors) < len(plan.tumors):
+        return None
     layers = [
         *torso_layers(patient),
         *gut_layers(patient),
@@ -106,8 +128,8 @@ def _frame(plan: Plan, patient: Patient) -> tuple[Axes, Patient]:
     elif kind == "cut" and plan.tumors is None:  # the scan ends within the liver
         above_mm = random.uniform(-60, -5)
     slice_mm = random.uniform(*SLICE_MM)
-    if plan.finest:
-        field_mm, slice_mm = max(low, min(field_mm, 0.62 * plan.size)), SLICE_MM[0]
+    field_mm = plan.pixel_mm * plan.size if plan.pixel_mm else field_mm
+    slice_mm = plan.slice_mm or slice_mm
     slices = plan.slices or max(8, round(coverage_mm / slice_mm))
     slice_mm = coverage_mm / slices if plan.slices else slice_mm
     top = slice_mm * (slices - 1) / 2

@@ -68,6 +68,11 @@ def less(shape: np.ndarray, hole: np.ndarray, smooth_mm: float = 1.0) -> np.ndar
     return -union(-shape, hole, smooth_mm)
 
 
+def solid(centre: Point, radii: Point, hu: float) -> Layer:
+    """An ellipsoid of one HU."""
+    return Layer(lambda part: ellipsoid(part, centre, radii), hu, around(centre, radii))
+
+
 def around(centre: Point, reach: Point | float) -> Box:
     """The box about a centre."""
     reaches = (reach, reach, reach) if isinstance(reach, int | float) else reach

@@ -52,7 +52,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
         shape = union(shape, ellipsoid(part, *caudate), 5)
         shape = less(shape, stomach(part) - gap, 6)
         shape = less(shape, tube(part, patient.spine_y, 0, 25, 32, 0.2), 4)
-        shape = less(shape, ellipsoid(part, *hilum) , 5)
+        shape = less(shape, ellipsoid(part, *hilum), 5)
         # the falciform ligament's cleft, and the one between caudate and left lobe
         cleft = np.maximum(np.abs(part.x - fissure_x - 0.12 * (part.y + 40)) - fissure_mm, part.y + 26)
         cleft = np.maximum(cleft, part.z - (dome - 50))

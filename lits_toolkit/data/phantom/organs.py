@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lits_toolkit.data.phantom.layer import Layer, Level, Point, around, ellipsoid, less, path, union
+from lits_toolkit.data.phantom.layer import Layer, Level, Point, around, ellipsoid, less, path, solid, union
 from lits_toolkit.data.phantom.patient import Patient
 from lits_toolkit.data.phantom.space import Box, Part
 
@@ -49,16 +49,14 @@ def kidney_layers(patient: Patient) -> list[Layer]:
 
         layers.append(Layer(kidney, hu, box))
         sinus = (centre[0], centre[1] - 3, centre[2] - 9 * side), (26.0, 8.0, 10.0)
-        layers.append(Layer(lambda part, s=sinus: ellipsoid(part, *s), tissues.fat + 25, around(*sinus)))
+        layers.append(solid(*sinus, tissues.fat + 25))
         if tissues.kidney_marrow > 100 and random.random() < 0.3:
             pelvis = sinus[0], (12.0, 5.0, 6.0)
-            layers.append(Layer(lambda part, s=pelvis: ellipsoid(part, *s), 420.0, around(*pelvis)))
+            layers.append(solid(*pelvis, 420.0))
         if random.random() < 0.25:
             size = random.uniform(6, 24)
             cyst = (centre[0] + random.uniform(-40, 40), centre[1] + random.uniform(-8, 20), centre[2] + 24 * side)
-            layers.append(
-                Layer(lambda part, c=cyst, r=size: ellipsoid(part, c, (r, r, r)), random.uniform(0, 16), around(cyst, size))
-            )
+            layers.append(solid(cyst, (size, size, size), random.uniform(0, 16)))
     return layers
 
 
@@ -123,9 +121,15 @@ def gut_layers(patient: Patient) -> list[Layer]:
         [patient.jitter(14), patient.jitter(13), patient.jitter(10), patient.jitter(10), patient.jitter(9)],
     )
     layers.append(
-        Layer(lambda part: pancreas(part) + 2.2 * lobules(part.axes) + 2, lambda part: tissues.pancreas + 4 * fine(part.axes), box)
+        Layer(
+            lambda part: pancreas(part) + 2.2 * lobules(part.axes) + 2,
+            lambda part: tissues.pancreas + 4 * fine(part.axes),
+            box,
+        )
     )
-    duodenum, box = path([(-18, -18, -30), (-45, 2, -42), (-75, 10, -34), (-78, 12, 5), (-55, 0, 34)], [12, 13, 12, 11, 11])
+    duodenum, box = path(
+        [(-18, -18, -30), (-45, 2, -42), (-75, 10, -34), (-78, 12, 5), (-55, 0, 34)], [12, 13, 12, 11, 11]
+    )
     layers += _loop(patient, duodenum, box, 3)
     for _ in range(random.integers(14, 26)):
         start = np.array([random.uniform(-185, -45), random.uniform(front + 22, 25), random.uniform(-72, 88)])
@@ -136,13 +140,15 @@ def gut_layers(patient: Patient) -> list[Layer]:
         radius = random.uniform(8, 14)
         level, box = path([(float(z), float(y), float(x)) for z, y, x in points], [radius] * len(points))
         layers += _loop(patient, level, box, random.uniform(2, 4))
-    for points in (
+    for course in (
         [(-200, 12, -92), (-120, 6, -95), (-78, -14, -88), (-82, -42, -62)],  # rising, to the bend under the liver
         [(-82, -46, -62), (-92, front + 24, -15), (-84, front + 22, 40), (-40, -24, 86), (-2, 10, 100)],  # across
         [(-2, 14, 102), (-70, 30, 102), (-150, 28, 100), (-230, 20, 88)],  # falling
     ):
         radius = random.uniform(13, 25)
-        moved = [(z + random.uniform(-8, 8), y + random.uniform(-6, 6), x + random.uniform(-6, 6)) for z, y, x in points]
+        moved = [
+            (z + random.uniform(-8, 8), y + random.uniform(-6, 6), x + random.uniform(-6, 6)) for z, y, x in course
+        ]
         level, box = path(moved, [radius * random.uniform(0.7, 1.15) for _ in moved])
         layers += _colon(patient, level, box)
     return layers

@@ -6,6 +6,7 @@ import numpy as np
 
 from lits_toolkit.data.phantom.space import Field, Warp
 
+
 @dataclass(frozen=True)
 class Tissues:
     """HU of what the contrast medium changes, at one moment after its injection."""

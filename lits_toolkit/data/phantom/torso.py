@@ -1,8 +1,10 @@
 """The body's frame: skin, fat, muscle, bone, lungs, heart, arms, pelvis, and the table under it."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from lits_toolkit.data.phantom.layer import Layer, around, ellipsoid, less, path, tube, union
+from lits_toolkit.data.phantom.layer import Layer, around, ellipsoid, less, path, solid, tube, union
 from lits_toolkit.data.phantom.patient import Patient
 from lits_toolkit.data.phantom.space import Part
 
@@ -23,7 +25,9 @@ def mark_torso(part: Part, patient: Patient) -> None:
     back = y / np.maximum(from_middle, 1)
     side = np.abs(x) / np.maximum(from_middle, 1)
     # the broad muscle of the back at the flank behind, the straight ones of the belly beside the middle in front
-    muscle = patient.wall_mm * (1 - 0.35 * np.clip(-z - 40, 0, 40) / 40) + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
+    muscle = (
+        patient.wall_mm * (1 - 0.35 * np.clip(-z - 40, 0, 40) / 40) + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
+    )
     muscle = muscle + 5 * np.exp(-(((side - 0.25) / 0.14) ** 2)) * (back < 0)
     fat = patient.fat_mm * (1 - patient.belly * back + 0.35 * patient.belly * (back * back))
     fat = fat * (1 + np.clip(-z - 20, -60, 120) / 320)
@@ -109,10 +113,10 @@ def chest_layers(patient: Patient) -> list[Layer]:
     layers = [
         Layer(diaphragm, patient.tissues.muscle),
         Layer(lung, lung_hu),
-        Layer(lambda part: ellipsoid(part, *heart), 0.35 * blood + 55, around(*heart)),
+        solid(*heart, 0.35 * blood + 55),
     ]
-    for centre, radii in (((heart_z + 8, -22.0, 45.0), (32.0, 25.0, 27.0)), ((heart_z + 2, -42.0, 5.0), (34.0, 22.0, 28.0))):
-        layers.append(Layer(lambda part, c=centre, r=radii: ellipsoid(part, c, r), 0.8 * blood + 10, around(centre, radii)))
+    layers.append(solid((heart_z + 8, -22.0, 45.0), (32.0, 25.0, 27.0), 0.8 * blood + 10))
+    layers.append(solid((heart_z + 2, -42.0, 5.0), (34.0, 22.0, 28.0), 0.8 * blood + 10))
     if patient.random.random() < 0.12:  # water beside the lung
         side = patient.random.choice([-1, 1])
         depth = patient.random.uniform(8, 28)
@@ -196,7 +200,7 @@ def _bones(patient: Patient) -> list[Layer]:
     ]
 
 
-def _pelvis(patient: Patient, muscular: object) -> list[Layer]:
+def _pelvis(patient: Patient, muscular: Callable[[Part], np.ndarray]) -> list[Layer]:
     """Hip bones, sacrum, hips and bladder: where the liver is not, and a network has to learn that too."""
     cortex, marrow = patient.random.uniform(350, 600), patient.random.uniform(60, 180)
     full = patient.random.uniform(0.6, 1.2)
@@ -227,15 +231,15 @@ def _pelvis(patient: Patient, muscular: object) -> list[Layer]:
         return np.maximum(level, part.landmarks["body"] + 6)
 
     return [
-        Layer(lambda part: masked(buttock(part), part), muscular, low),  # type: ignore[arg-type]
-        Layer(lambda part: masked(thigh(part), part), muscular, low),  # type: ignore[arg-type]
+        Layer(lambda part: masked(buttock(part), part), muscular, low),
+        Layer(lambda part: masked(thigh(part), part), muscular, low),
         Layer(lambda part: masked(hip(part), part), cortex, low),
         Layer(lambda part: masked(hip(part), part) + 2.2, marrow, low),
         Layer(lambda part: ellipsoid(part, *sacrum, 0.2), cortex, around(*sacrum)),
         Layer(lambda part: ellipsoid(part, *sacrum, 0.2) + 2.5, marrow, around(*sacrum)),
         Layer(head, cortex, low),
         Layer(lambda part: head(part) + 2.5, marrow + 90, low),
-        Layer(lambda part: ellipsoid(part, *bladder), 60, around(*bladder)),
+        solid(*bladder, 60),
         Layer(lambda part: ellipsoid(part, *bladder) + 3, patient.random.uniform(-2, 18), around(*bladder)),
     ]
 
@@ -267,15 +271,15 @@ def _table(patient: Patient) -> list[Layer]:
     shells.append((shells[0][0] + random.uniform(14, 55), random.uniform(1.2, 2.6), random.uniform(-150, 350)))
     foam = random.uniform(-990, -930)
 
-    def sheet(part: Part, y: float, thick: float) -> np.ndarray:
-        arc = part.y - y + curve * part.x * part.x
-        return np.maximum(np.abs(arc) - thick, np.abs(part.x) - half)
+    below = ((-420.0, 420.0), (60.0, 330.0), (-330.0, 330.0))
 
-    below = ((-420, 420), (60, 330), (-330, 330))
+    def sheet(y: float, thick: float, hu: float) -> Layer:
+        def level(part: Part) -> np.ndarray:
+            arc = part.y - y + curve * part.x * part.x
+            return np.maximum(np.abs(arc) - thick, np.abs(part.x) - half)
+
+        return Layer(level, hu, below)
+
     first, second = shells[0][0], shells[1][0]
-    layers = [Layer(lambda part: sheet(part, (first + second) / 2, (second - first) / 2), foam, below)]
-    for y, thick, hu in shells[: random.integers(1, 3)]:
-        layers.append(Layer(lambda part, y=y, thick=thick: sheet(part, y, thick), hu, below))
-    return layers
-
-
+    between = sheet((first + second) / 2, (second - first) / 2, foam)
+    return [between, *(sheet(*shell) for shell in shells[: random.integers(1, 3)])]

@@ -8,7 +8,7 @@ import edt
 import numpy as np
 from scipy import ndimage
 
-from lits_toolkit.data.phantom.layer import Layer, Level, around, ellipsoid
+from lits_toolkit.data.phantom.layer import Layer, around, ellipsoid
 from lits_toolkit.data.phantom.liver import Liver
 from lits_toolkit.data.phantom.patient import Patient
 from lits_toolkit.data.phantom.space import Axes, Part, reached
@@ -79,7 +79,8 @@ class Tumor:
         """From the first blob's centre to the furthest place."""
         first = self.blobs[0].centre
         return max(
-            float(np.linalg.norm(blob.centre - first)) + 1.5 * float(blob.stretch.max()) * blob.radius for blob in self.blobs
+            float(np.linalg.norm(blob.centre - first)) + 1.5 * float(blob.stretch.max()) * blob.radius
+            for blob in self.blobs
         ) + max(self.growth_mm, 0)
 
 
@@ -193,7 +194,9 @@ def _draft(
     form = random.choice(["inside", "capsule", "outgrown", "confluent"], p=[0.66, 0.16, 0.06, 0.12])
     if radius < 3.5 and form == "confluent":
         form = "inside"
-    low, high = {"inside": (0.7, 99.0), "capsule": (0.1, 0.75), "outgrown": (0.0, 0.4), "confluent": (0.7, 99.0)}[str(form)]
+    low, high = {"inside": (0.7, 99.0), "capsule": (0.1, 0.75), "outgrown": (0.0, 0.4), "confluent": (0.7, 99.0)}[
+        str(form)
+    ]
     spread = 1.3 if form == "confluent" else 1.1
     at_depth = (room.depth_mm >= low * radius * (1 - ease)) & (room.depth_mm <= max(high * radius * (1 + ease), 5))
     places = room.places[at_depth & _free(room.places, (spread * radius + 2.5) * (1 - 0.75 * ease), tumors)]
@@ -215,7 +218,9 @@ def _draft(
         kind = str(random.choice(["hypodense", "hyperdense"]))
     sign = {"hypodense": -1, "necrotic": -1, "hyperdense": 1}.get(kind, int(random.choice([-1, 1])))
     contrast = {"faint": random.uniform(9, 16), "rim": random.uniform(16, 30)}.get(kind, random.uniform(26, 58))
-    return Tumor(blobs, kind, form == "outgrown", sign * contrast, float(random.choice([1, 1.6, 2.6], p=[0.45, 0.35, 0.2])))
+    return Tumor(
+        blobs, kind, form == "outgrown", sign * contrast, float(random.choice([1, 1.6, 2.6], p=[0.45, 0.35, 0.2]))
+    )
 
 
 def _blob(random: np.random.Generator, centre: np.ndarray, radius: float) -> Blob:

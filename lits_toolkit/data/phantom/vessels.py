@@ -33,7 +33,9 @@ class Tree:
             box = tuple(zip(low[number], high[number], strict=True))
             near = holder.within((box[0], box[1], box[2]), warp)
             if near is not None:
-                branch = capsule(near, self.starts[number], self.ends[number], self.start_radii[number], self.end_radii[number])
+                branch = capsule(
+                    near, self.starts[number], self.ends[number], self.start_radii[number], self.end_radii[number]
+                )
                 np.minimum(near.hu, branch, out=near.hu)
         return found
 
@@ -68,7 +70,9 @@ def vessel_layers(patient: Patient, trees: tuple[Tree, Tree]) -> list[Layer]:
 Branch = tuple[np.ndarray, np.ndarray, float, float]
 
 
-def _grow(random: np.random.Generator, root: np.ndarray, radius: float, places: np.ndarray, branches: int) -> list[Branch]:
+def _grow(
+    random: np.random.Generator, root: np.ndarray, radius: float, places: np.ndarray, branches: int
+) -> list[Branch]:
     """Join one place after the other to the nearest point of the tree; a branch is thinner than what it leaves.
 
     Far places first, so that trunks come before twigs; the calibres follow how many twigs a trunk feeds.
@@ -94,7 +98,12 @@ def _grow(random: np.random.Generator, root: np.ndarray, radius: float, places: 
         load[parents[node]] += load[node]
     radii = np.clip(radius * (load / load[0]) ** 0.4, THINNEST_MM, radius)
     return [
-        (nodes[parent], nodes[node], float(radii[parent]) if parent else float(min(radius, 1.15 * radii[node])), float(radii[node]))
+        (
+            nodes[parent],
+            nodes[node],
+            float(radii[parent]) if parent else float(min(radius, 1.15 * radii[node])),
+            float(radii[node]),
+        )
         for node, parent in enumerate(parents)
         if parent >= 0
     ]
@@ -103,5 +112,8 @@ def _grow(random: np.random.Generator, root: np.ndarray, radius: float, places: 
 def _tree(branches: list[Branch]) -> Tree:
     starts, ends, first, last = zip(*branches, strict=True)
     return Tree(
-        np.array(starts, np.float32), np.array(ends, np.float32), np.array(first, np.float32), np.array(last, np.float32)
+        np.array(starts, np.float32),
+        np.array(ends, np.float32),
+        np.array(first, np.float32),
+        np.array(last, np.float32),
     )
