@@ -214,7 +214,10 @@ def great_vessel_layers(patient: Patient) -> list[Layer]:
     random, tissues = patient.random, patient.tissues
     spine = patient.spine_y
     wide = random.uniform(8.5, 13)
-    aorta, aorta_box = path([(-420, spine - 26, 8), (-60, spine - 27, 7), (40, spine - 24, 11), (420, spine - 18, 20)], [0.85 * wide, wide, wide, wide])  # fmt: skip
+    aorta, aorta_box = path(
+        [(-420, spine - 26, 8), (-60, spine - 27, 7), (40, spine - 24, 11), (420, spine - 18, 20)],
+        [0.85 * wide, wide, wide, wide],
+    )
     layers = [Layer(aorta, tissues.arteries, aorta_box)]
     cava, cava_box = cava_path(patient)
     layers.append(Layer(cava, tissues.cava, cava_box))
