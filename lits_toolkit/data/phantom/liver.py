@@ -35,7 +35,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
     left = (dome - 44, -44.0, 8.0), (jitter(38, 0.2) * size, 36 * size, jitter(70, 0.3) * size / shrunk)
     caudate = (dome - 52, patient.spine_y - 46, -4.0), (28 / shrunk, 13 / shrunk, 17 / shrunk)
     hollow = (dome - 142, -6.0, 26.0), (78.0, 74.0, jitter(72))
-    kidney = (-46.0, patient.spine_y - 4, -61.0), (54.0, 29.0, 30.0)
+    kidney = (-46.0, patient.spine_y + 4, -63.0), (54.0, 29.0, 30.0)
     hilum = (dome - 76, -4.0, -26.0), (10.0, 9.0, 18.0)
     fissure_x, fissure_mm = random.uniform(-6, 10), random.uniform(0.6, 3.4)
     lumps, nodules = patient.field(34), patient.field(9)
@@ -52,6 +52,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
         shape = union(shape, ellipsoid(part, *caudate), 5)
         shape = less(shape, stomach(part) - gap, 6)
         shape = less(shape, tube(part, patient.spine_y, 0, 25, 32, 0.2), 4)
+        shape = less(shape, tube(part, patient.spine_y - 25, 9, 16, 16), 3)  # the aorta
         shape = less(shape, ellipsoid(part, *hilum), 5)
         # the falciform ligament's cleft, and the one between caudate and left lobe
         cleft = np.maximum(np.abs(part.x - fissure_x - 0.12 * (part.y + 40)) - fissure_mm, part.y + 26)

@@ -31,7 +31,7 @@ def kidney_layers(patient: Patient) -> list[Layer]:
     random, tissues = patient.random, patient.tissues
     layers = []
     for side in (-1, 1):
-        centre = (-52 + 8 * side + random.uniform(-10, 10), patient.spine_y - 4, 61.0 * side)
+        centre = (-52 + 8 * side + random.uniform(-10, 10), patient.spine_y + 4, 63.0 * side)
         radii = (patient.jitter(52), patient.jitter(25), patient.jitter(27))
         pyramids = patient.field(9)
         box = around(centre, (radii[0] * 1.25, radii[1] * 1.4, radii[2] * 1.5))

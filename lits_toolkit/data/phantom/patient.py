@@ -54,7 +54,7 @@ class Patient:
     @property
     def spine_y(self) -> float:
         """y of the middle of the vertebrae."""
-        return self.cavity[0] - 36
+        return self.cavity[0] - 46
 
     def field(self, correlation_mm: float) -> Field:
         """A random field of its own."""
@@ -71,7 +71,7 @@ def draw_patient(random: np.random.Generator) -> Patient:
     scale = (size * random.uniform(0.92, 1.1), size * random.uniform(0.9, 1.1), size * random.uniform(0.92, 1.1))
     bends = [
         (Field.draw(random, correlation), amplitude)
-        for correlation, amplitude in ((75, 4.0), (24, 1.2))
+        for correlation, amplitude in ((120, 4.0), (26, 0.9))
         for _ in range(3)
     ]
     fat = random.beta(1.4, 2.2)

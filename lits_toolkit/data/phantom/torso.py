@@ -25,17 +25,18 @@ def mark_torso(part: Part, patient: Patient) -> None:
     back = y / np.maximum(from_middle, 1)
     side = np.abs(x) / np.maximum(from_middle, 1)
     # the broad muscle of the back at the flank behind, the straight ones of the belly beside the middle in front
-    muscle = (
-        patient.wall_mm * (1 - 0.35 * np.clip(-z - 40, 0, 40) / 40) + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
-    )
+    thin = 1 - 0.35 * np.clip(-z - 40, 0, 40) / 40 - 0.9 * np.clip(-back - 0.4, 0, 0.4)
+    muscle = patient.wall_mm * thin + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
     muscle = muscle + 5 * np.exp(-(((side - 0.25) / 0.14) ** 2)) * (back < 0)
     fat = patient.fat_mm * (1 - patient.belly * back + 0.35 * patient.belly * (back * back))
     fat = fat * (1 + np.clip(-z - 20, -60, 120) / 320)
-    part.landmarks["cavity"] = cavity
     part.landmarks["muscle"] = cavity - muscle
     # lying on a table flattens the back
     flat = y - (depth + patient.wall_mm + 12 + 0.45 * patient.fat_mm)
     part.landmarks["body"] = -union(-(cavity - muscle - np.maximum(fat, 2.5)), -flat, 14)
+    # spine and the muscles beside it stand into the cavity from behind
+    spine = tube(part, depth + 10, 0, 52, 44)
+    part.landmarks["cavity"] = cavity = less(cavity, spine, 18)
     part.landmarks["dome"] = (z - _dome(part, patient, cavity)) * 0.72
 
 
@@ -55,7 +56,7 @@ def torso_layers(patient: Patient) -> list[Layer]:
 
     def erector(part: Part) -> np.ndarray:
         depth = patient.cavity[0]
-        back = [tube(part, depth + 2, side * 32, 25, 27, 0.3) for side in (-1, 1)]
+        back = [tube(part, depth + 2, side * 32, 29, 28, 0.3) for side in (-1, 1)]
         return np.maximum(np.minimum(*back), part.landmarks["body"] + 3 + 0.3 * patient.fat_mm)
 
     return [
@@ -157,7 +158,7 @@ def _bones(patient: Patient) -> list[Layer]:
         across = np.abs(part.landmarks["cavity"] - middle)
         level = np.sqrt(np.maximum(along - 2.5, 0) ** 2 + np.maximum(across - 0.6, 0) ** 2) - 3.6 + shrink
         margin = -78 + 112 * np.clip((-part.y - 8) / 85, 0, 1)
-        return np.maximum(level, margin - part.z)
+        return np.maximum(np.maximum(level, margin - part.z), 17 - np.abs(part.x))
 
     def bony_rib(part: Part) -> np.ndarray:
         return np.maximum(rib(part), -part.y - 0.72 * patient.cavity[0])
