@@ -8,7 +8,7 @@ from lits_toolkit.data.phantom.layer import Level, paint
 from lits_toolkit.data.phantom.liver import Liver, draw_liver
 from lits_toolkit.data.phantom.organs import stomach_layers
 from lits_toolkit.data.phantom.patient import Patient, draw_patient
-from lits_toolkit.data.phantom.space import Part, Warp
+from lits_toolkit.data.phantom.space import PERIOD, Field, Part, Warp
 from lits_toolkit.data.phantom.torso import mark_torso
 
 STEP_MM = 5.0
@@ -74,7 +74,8 @@ def case():
 @pytest.fixture(scope="session")
 def straight():
     """A warp that leaves everything where it is."""
-    return Warp((0, 0, 0), (1, 1, 1), 0, ())
+    flat = Field(np.zeros((PERIOD, PERIOD, PERIOD), np.float32), 10)
+    return Warp((0, 0, 0), (1, 1, 1), 0, ((flat, 0.0),) * 3)
 
 
 @pytest.fixture
