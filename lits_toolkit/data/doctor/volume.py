@@ -57,7 +57,7 @@ def check_slices(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> list
     repeated = [i for i, apart in enumerate(next_apart) if apart == 0 and np.ptp(hu[i]) and (hu[i] == hu[i + 1]).all()]
     notes = []
     if repeated:
-        notes.append(Note("slices-repeated", f"{_slices(repeated)} are the same as the next one"))
+        notes.append(Note("slices-repeated", f"{_slices(repeated)} came twice in a row"))
     if spacing_mm[0] > THICKEST_MM:
         return notes
     three_apart = _mean_difference(window, 3)
