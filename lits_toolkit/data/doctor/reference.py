@@ -76,10 +76,8 @@ def check_mask(mask: np.ndarray) -> list[Note]:
     outside = lesions_outside_liver(mask)
     if outside:
         z, y, x = outside[0][1]
-        text = (
-            f"{len(outside)} of the lesions touch no liver, of {', '.join(str(size) for size, _ in outside[:5])} voxels"
-        )
-        notes.append(Note("tumor-outside-liver", f"{text}; the first at slice {z}, row {y}, column {x}"))
+        text = f"{len(outside)} lesions touch no liver, the largest of {outside[0][0]} voxels"
+        notes.append(Note("tumor-outside-liver", f"{text} at slice {z}, row {y}, column {x}"))
     return notes
 
 
