@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from lits_toolkit.data.case import LIVER, TUMOR, Case, Grid
 from lits_toolkit.data.phantom import make_phantom
@@ -34,10 +35,11 @@ def draw_fault(sound: Case, faulty: Case, caption: str, plane: str = "axial") ->
     import pandas as pd
 
     figure, panels = new_axes(1, 2, inches=(5.6, 2.9 if plane == "axial" else 2.7))
+    black = -2048 if faulty.volume.min() < -1024 else WINDOW_HU[0]  # so that padding differs from air
     rows = []
     for ax, case, title in zip(panels, (sound, faulty), ("sound", caption), strict=True):
         hu, mask, (down, across), extent = _cut(case, plane)
-        ax.imshow(hu, "gray", vmin=-2048 if hu.min() < -1024 else WINDOW_HU[0], vmax=WINDOW_HU[1])
+        ax.imshow(hu, "gray", vmin=black, vmax=WINDOW_HU[1])
         fill(ax, hu == NAN_HU, MISS, 1.0)
         ax.set_aspect(down / across)
         ax.set(xticks=[], yticks=[])
@@ -76,6 +78,11 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
     rows, columns = np.ogrid[:192, :192]
     stray[38:43, np.hypot((rows - 105) * y, (columns - 130) * x) < 12] = TUMOR
     one_mm = Grid(case.grid.shape, np.diag([-1.0, -1.0, 1.0, 1.0]))
+    metal = volume.copy()
+    metal[:, np.hypot((rows - 125) * y, (columns - 96) * x) < 9] = 3071
+    turned = [ndimage.rotate(array, 15, (0, 2), reshape=False, order=0, cval=cval) for array, cval in
+              ((volume, -1024), (mask, 0))]  # fmt: skip
+    larger = ndimage.zoom(mask, (1, 1.25, 1.25), order=0)[:, 24:216, 24:216]
     lost = list(range(34, 50))
     short = replace(case, volume=np.delete(volume, lost, 0), reference=np.delete(mask, lost, 0))
     twice = [*range(40), *[40] * 10, *range(40, 80)]
@@ -83,6 +90,15 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
         "padding": (replace(case, volume=padded), "padding of -2048 HU, black", "axial"),
         "not-finite": (replace(case, volume=nan), "NaN at the edge, yellow", "axial"),
         "not-hu": (replace(case, volume=(volume + 1024).astype(np.int16)), "intercept of -1024 missing", "axial"),
+        "saturated": (replace(case, volume=metal), "metal at 3071 HU", "axial"),
+        "not-axial": (replace(case, volume=turned[0], reference=turned[1]), "slices turned by 15°", "coronal"),
+        "mask-geometry": (replace(case, reference=larger), "another pixel size in the mask's affine", "axial"),
+        "no-liver": (replace(case, reference=np.zeros_like(mask)), "an empty mask", "axial"),
+        "duplicate": (
+            replace(case, volume=volume[..., ::-1], reference=mask[..., ::-1]),
+            "the same CT, mirrored, as patient_1",
+            "axial",
+        ),
         "slices-missing": (short, "16 slices missing", "coronal"),
         "slices-repeated": (replace(case, volume=volume[twice], reference=mask[twice]), "a slice ten times", "coronal"),
         "spacing-implausible": (replace(case, grid=one_mm), "as 1 × 1 × 1 mm", "coronal"),

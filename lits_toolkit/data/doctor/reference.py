@@ -51,7 +51,7 @@ def place(labels: np.ndarray, own: Grid, ct: Grid) -> tuple[np.ndarray | None, l
     """
     if own.shape == ct.shape and _apart(own.affine, ct.affine) <= AFFINE_TOLERANCE_MM:
         return ct.to_axial(labels), []
-    if own.axial_shape == ct.axial_shape and _apart(own.axial_affine, ct.axial_affine) <= AFFINE_TOLERANCE_MM:
+    if covers_the_same(own, ct):
         text = f"stored as {own.orientation}, the CT as {ct.orientation}; both cover the same voxels"
         return own.to_axial(labels), [Note("mask-geometry", text)]
     if own.shape != ct.shape:
