@@ -1,15 +1,18 @@
 """The command line: `lits` with one verb per step of the data's way, each a thin call of a public function."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
 
-from lits_toolkit.errors import InputError, LitsError, SettingError
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from lits_toolkit.data.doctor import Finding, Repair
 
 app = tyro.extras.SubcommandApp()
 
@@ -65,26 +68,31 @@ def phantom(
 
 
 @app.command
-def check(data: Positional[Path], json: bool = False) -> None:
+def check(data: Positional[Path], json: bool = False, fix: Path | None = None) -> None:
     """The doctor: what is wrong with the cases of a folder, and what to do. Exit status 1 if any finding is an error.
 
     Args:
         data: A cohort's folder, or one file.
         json: Print the findings as JSON instead of a table.
+        fix: A folder for repaired copies of what can be repaired with certainty; the data itself is never touched.
     """
-    from lits_toolkit.data.doctor import check_cases
+    from lits_toolkit.data.doctor import check_cases, has_errors, repair_cases
     from lits_toolkit.data.layouts import find_cases
 
     cases = find_cases(data)
-    findings = check_cases(cases)
+    if fix is not None and data.is_dir() and fix.resolve().is_relative_to(data.resolve()):
+        raise OutputError(f"{fix} lies in {data}: give another folder for the repaired copies")
+    findings = check_cases(cases, progress=len(cases) > 1 and not json)
     if json:
         import json as json_format
         from dataclasses import asdict
 
         print(json_format.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        _print_findings(len(cases), findings)
-    if any(finding.severity == "error" for finding in findings):
+        _print_findings(data, len(cases), findings)
+    if fix is not None:
+        _print_repairs(repair_cases(cases, fix, findings), to_stderr=json)
+    if has_errors(findings):
         sys.exit(1)
 
 
@@ -134,7 +142,7 @@ def prepare(
     cases = find_cases(data)
     done = prepare_cases(cases, study.prepared, size=size, format=format, overwrite=overwrite)
     if done.refused:
-        _print_findings(len(cases), done.refused)
+        _print_findings(data, len(cases), done.refused)
     found = split_cohort(done.prepared, SplitSettings(split, validation, test, folds, fold, seed), known)
     study.begin(data, found, f"cohort {data.resolve().name}", overwrite)
     parts = f"{len(found.train)} to train on, {len(found.validation)} to validate, {len(found.test)} held out"
@@ -341,18 +349,52 @@ def main() -> None:
         sys.exit(130)
 
 
-def _print_findings(cases: int, findings: Sequence) -> None:
+def _print_findings(data: Path, cases: int, findings: "list[Finding]") -> None:
+    """A block per case, and what to do about each code once: readable in 80 columns."""
+    from itertools import groupby
+
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
+    console = Console(highlight=False)
+    for case, found in groupby(findings, key=lambda finding: finding.case):
+        console.print(Text(case, style="bold"))
+        block = Table.grid(padding=(0, 2, 0, 0))
+        for finding in found:
+            severity = Text(f"  {finding.severity}", style=styles[finding.severity])
+            message = finding.message.replace(f"{data}/", "")
+            block.add_row(severity, Text(finding.code, no_wrap=True), Text(message))
+        console.print(block)
     if findings:
-        table = Table("case", "severity", "code", "found", "what to do", title="Findings")
-        for finding in findings:
-            table.add_row(finding.case, finding.severity, finding.code, finding.message, finding.advice)
-        console.print(table)
-    errors = sum(finding.severity == "error" for finding in findings)
-    console.print(f"{cases} cases checked: {errors} errors, {len(findings) - errors} warnings and notes")
+        console.print(Text("\nWhat to do", style="bold"))
+        advice = Table.grid(padding=(0, 2, 0, 0))
+        for code, text in dict.fromkeys((finding.code, finding.advice) for finding in findings):
+            advice.add_row(Text(f"  {code}", no_wrap=True), Text(text))
+        console.print(advice)
+    counts = Counter[str](finding.severity for finding in findings)
+    numbers = ", ".join(f"{counts[severity]} {word}" for severity, word in
+                        (("error", "errors"), ("warning", "warnings"), ("info", "notes")))  # fmt: skip
+    console.print(f"\n{cases} cases checked: {numbers}", markup=False)
+
+
+def _print_repairs(repairs: "list[Repair]", to_stderr: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=to_stderr, highlight=False)
+    if not repairs:
+        console.print("Nothing was found that can be repaired with certainty; no file was written.")
+        return
+    console.print(Text("\nRepaired copies", style="bold"))
+    for repair in repairs:
+        console.print(Text(f"{repair.file}"), soft_wrap=True)
+        block = Table.grid(padding=(0, 2, 0, 0))
+        block.add_row(Text(f"  {repair.code}", no_wrap=True), Text(f"{repair.done}: {repair.known}"))
+        console.print(block)
+    console.print("Run lits check on them, and look at them in the browser, before they are used.")
 
 
 def _chosen(plans: list, numbers: str) -> list:

@@ -112,6 +112,22 @@ def test_a_bad_input_is_one_clear_line(monkeypatch, capsys, tmp_path, arguments,
     assert len(err.strip().splitlines()) == 1
 
 
+def test_check_writes_repaired_copies_and_says_how_it_knows(monkeypatch, capsys, tmp_path):
+    data, out_folder = tmp_path / "data", tmp_path / "repaired"
+    run(monkeypatch, capsys, "phantom", data, "--cases", 1, "--size", 32, "--slices", 8)
+    status, out, _ = run(monkeypatch, capsys, "check", data, "--fix", out_folder)
+    assert (status, "Nothing was found that can be repaired" in out) == (0, True)
+    path = data / "segmentation-0.nii.gz"
+    mask = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(mask.dataobj) * np.float32(0.9998), mask.affine), path)
+    status, out, _ = run(monkeypatch, capsys, "check", data, "--fix", out_folder)
+    assert (status, "labels-rounded" in out, "each is within a thousandth" in " ".join(out.split())) == (0, True, True)
+    assert max(len(line) for line in out.splitlines() if "repaired" not in line) <= 80
+    assert (out_folder / "segmentation-0.nii.gz").is_file()
+    status, _, err = run(monkeypatch, capsys, "check", data, "--fix", data / "repaired")
+    assert (status, "give another folder" in str(err)) != (0, False)
+
+
 def test_a_text_file_named_as_a_ct(monkeypatch, capsys, tmp_path):
     (tmp_path / "volume-3.nii").write_text("this is text")
     status, out, _ = run(monkeypatch, capsys, "check", tmp_path, "--json")
