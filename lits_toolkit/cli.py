@@ -282,15 +282,16 @@ def browse(case: Positional[Path], predictions: Path | None = None) -> None:
 
 
 @app.command
-def lab(folder: Positional[Path | None] = None) -> None:
+def lab(folder: Positional[Path] = Path("lits-notebooks"), workspace: Path = Path("lits-demo")) -> None:
     """Open JupyterLab on the notebooks.
 
     Args:
-        folder: Copy the notebooks there first; a file already there is kept.
+        folder: The notebooks are copied there first; one that is there already is kept.
+        workspace: The study that they open; where there is none, the first notebook makes the demo in it (minutes).
     """
     from lits_toolkit.report.lab import open_lab
 
-    open_lab(folder)
+    open_lab(folder, workspace)
 
 
 def main() -> None:
