@@ -15,10 +15,8 @@ from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import output_folder, write_json
-from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.study.workspace import RUN, Workspace
 
-RUN = "cascade"
-"""The name under which the demo's predictions and scores are kept."""
 SUMMARY = "summary.json"
 LABEL = "phantom cohort"
 MODEL = "2d-mobilenet_v2-top"

@@ -83,9 +83,11 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["liver"]["dice_per_case"] == 1  # the reference's own liver
     assert "liver: Dice per case 1.000" in out
-    status, _, err = run(monkeypatch, capsys, "predict", data, "--workspace", work, "--output", tmp_path / "out")
-    assert status != 0
-    assert "already has segmentation-0.nii.gz" in err
+    arguments = ["--workspace", work, "--output", tmp_path / "out"]
+    status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments)
+    assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)
+    status, _, err = run(monkeypatch, capsys, "predict", data, *arguments, "--liver", "reference")
+    assert (status, "predictions of other models" in err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class TrainSettings:
     """Train, and later predict, on slices whose y and x are this many times smaller than prepared: 2 is four times
     faster, and fine enough for the liver."""
     augment: bool = True
-    """Rotate, shear, shift, scale, flip and add noise as in Table 3.1."""
+    """Whether to rotate, shear, shift, scale, flip and add noise, as in Table 3.1."""
     cases_together: int = 4
     """Cases whose slices are mixed in a batch; the dissertation's sampling has 1."""
     seed: int = 0
