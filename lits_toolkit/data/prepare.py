@@ -144,16 +144,13 @@ def write_prepared(case: Case, path: Path, size: int = SIZE, window: Window = WI
         "fingerprint": fingerprint(case),
         "source": _source(case.files),
     }
+    array = blosc2.asarray(
+        stacked, chunks=(1, 1, size, size), cparams={"codec": blosc2.Codec.ZSTD, "clevel": 1, "nthreads": 1}
+    )
+    for key, value in metadata.items():
+        array.schunk.vlmeta[key] = value
     with replacing(path) as partial:
-        array = blosc2.asarray(
-            stacked,
-            urlpath=str(partial),
-            chunks=(1, 1, size, size),
-            cparams={"codec": blosc2.Codec.ZSTD, "clevel": 1, "nthreads": 1},
-            mode="w",
-        )
-        for key, value in metadata.items():
-            array.schunk.vlmeta[key] = value
+        partial.write_bytes(array.to_cframe())
 
 
 def to_network_grid(volume: np.ndarray, size: int = SIZE, window: Window = WINDOW) -> np.ndarray:
