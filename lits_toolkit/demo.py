@@ -234,8 +234,10 @@ def _step(console: Console, seconds: dict[str, float], name: str, doing: str) ->
 
 def _print_summary(console: Console, workspace: Workspace, summary: dict[str, Any]) -> None:
     groups = ("small", "medium", "large")
-    table = Table(title=f"Dice on held-out cases of the {LABEL} (not LiTS)")
-    for column in ("", "liver, per case", "tumour, per case", *(f"{group} tumours" for group in groups)):
+    table = Table(
+        title=f"Dice on held-out cases of the {LABEL} (not LiTS):\nper case, and of small, medium, large tumours"
+    )
+    for column in ("", "liver", "tumour", *groups):
         table.add_column(column, justify="left" if not column else "right")
 
     def row(name: str, liver: str, scores: dict[str, Any]) -> None:

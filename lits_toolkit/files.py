@@ -70,6 +70,7 @@ def reason(error: OSError) -> str:
     """What the file system refused, in words."""
     reasons = {
         errno.ENOSPC: "no space is left on the disk",
+        errno.EFBIG: "the file is larger than is allowed there",
         errno.EROFS: "the file system is read-only",
         errno.EACCES: "you have no permission for that",
         errno.EPERM: "you have no permission for that",

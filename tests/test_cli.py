@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -120,3 +121,42 @@ def test_a_text_file_named_as_a_ct(monkeypatch, capsys, tmp_path):
     assert status == 1
     (finding,) = json.loads(out)
     assert (finding["case"], finding["code"]) == ("volume-3", "unreadable")
+
+
+def test_what_the_system_refuses_is_one_clear_line(monkeypatch, capsys, tmp_path):
+    def refuse(_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr("lits_toolkit.data.layouts.find_cases", refuse)
+    status, _, err = run(monkeypatch, capsys, "check", tmp_path)
+    assert (status, err) == (1, f"lits: {tmp_path}: you have no permission for that\n")
+
+
+def test_an_interruption_while_it_starts_is_told_without_a_trace():
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'tyro': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from lits_toolkit.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("arguments", [["a"], ["a", "b"], ["a", "b", "--workspace", "w"], []])
+def test_evaluate_wants_a_study_or_two_folders(monkeypatch, capsys, arguments):
+    status, _, err = run(monkeypatch, capsys, "evaluate", *arguments)
+    assert (status, "expected either --workspace STUDY" in err) == (1, True)
+
+
+def test_evaluate_scores_what_matches_and_names_the_rest(monkeypatch, capsys, smoke_demo, tmp_path):
+    arguments = ["evaluate", smoke_demo.predictions("cascade"), smoke_demo.data, "--output", tmp_path / "scores"]
+    status, _, err = run(monkeypatch, capsys, *arguments)
+    assert (status, "--only-matching" in err) == (1, True)
+    status, out, _ = run(monkeypatch, capsys, *arguments, "--only-matching")
+    assert (status, out.startswith("not scored, for want of a prediction: 4 cases (volume-0, ")) == (0, True)
+    assert "Tables of 2 cases" in out
+    assert "\n\n" not in out

@@ -21,7 +21,7 @@ from lits_toolkit.data.prepare import (
     to_network_grid,
     write_prepared,
 )
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, OutputError, SettingError
 
 
 @pytest.fixture
@@ -151,3 +151,9 @@ def test_interrupted_it_leaves_whole_files_and_the_same_command_finishes(cohort,
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["volume-0.b2nd"]
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
     assert len(list((tmp_path / "p").glob("*.b2nd"))) == 3
+
+
+def test_a_case_that_finds_no_room_leaves_nothing(tmp_path, small_disk):
+    with pytest.raises(OutputError, match=r"cannot write .*a\.b2nd"):
+        write_prepared(make_phantom(0, size=32, slices=8), tmp_path / "a.b2nd", size=32)
+    assert not list(tmp_path.iterdir())
