@@ -255,7 +255,7 @@ def _print_summary(console: Console, workspace: Workspace, summary: dict[str, An
             console.print(f"  {workspace.folder / figure}")
     console.print(
         f"Took {summary['seconds']['total'] / 60:.1f} minutes. Everything is in {workspace.folder}.\n"
-        f"Next: `lits lab` opens the notebooks; `lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
+        f"Next: `lits lab --workspace {workspace.folder}` opens the notebooks; `lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
         "--output OUT` segments a CT of yours (with phantom-trained models: for a look, not for use)."
     )
 
