@@ -89,8 +89,8 @@ def run_demo(
     with _step(
         console, seconds, "phantom", f"drawing {settings.train + settings.validation + settings.test} phantom cases"
     ):
+        workspace.begin(workspace.folder / "cohort", settings.split, LABEL)  # refuses another study's folder
         write_phantoms(workspace.folder / "cohort", settings)
-        workspace.begin(workspace.folder / "cohort", settings.split, LABEL)
     cases = workspace.cohort_cases()
     with _step(console, seconds, "check", "checking them"):
         _check(cases)
@@ -255,7 +255,8 @@ def _print_summary(console: Console, workspace: Workspace, summary: dict[str, An
             console.print(f"  {workspace.folder / figure}")
     console.print(
         f"Took {summary['seconds']['total'] / 60:.1f} minutes. Everything is in {workspace.folder}.\n"
-        f"Next: `lits lab --workspace {workspace.folder}` opens the notebooks; `lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
+        f"Next: `lits lab --workspace {workspace.folder}` opens the notebooks; "
+        f"`lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
         "--output OUT` segments a CT of yours (with phantom-trained models: for a look, not for use)."
     )
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.case import mask_file_name
@@ -16,7 +17,7 @@ from lits_toolkit.report.registry import FIGURES
 from lits_toolkit.study.workspace import Workspace
 
 README = Path(__file__).parents[1] / "README.md"
-SMALLER = {"prepare": ["--size", "32"], "train": ["--epochs", "1"], "figures": ["-p", "smoke=true"]}
+SMALLER = {"prepare": ["--size", "64"], "train": ["--epochs", "1"], "figures": ["-p", "smoke=true"]}
 """Added to the commands of the README, so that they take seconds."""
 
 
@@ -33,8 +34,10 @@ def folder(tmp_path, monkeypatch):
         files = write_phantom(tmp_path / "DATA" / f"batch {index % 2 + 1}", index, seed=0, size=64, slices=16)
     shutil.move(files.volume, tmp_path / "CT.nii.gz")
     files.reference.unlink()
+    get_reusable_executor().shutdown(wait=True)  # workers of earlier tests stand in another folder
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    get_reusable_executor().shutdown(wait=True)
 
 
 def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, capsys):
