@@ -55,7 +55,7 @@ def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> 
     if not path.name.endswith((".nii", ".nii.gz")):
         raise OutputError(f"expected a name that ends in .nii or .nii.gz, found {path.name}")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: give another name, or allow it to be overwritten")
+        raise OutputError(f"{path} exists already: give another name, or --overwrite")
     header = None if grid.header is None else grid.header.copy()
     image = nib.Nifti1Image(grid.from_axial(array), None if header is not None else grid.affine, header)
     image.set_data_dtype(array.dtype)

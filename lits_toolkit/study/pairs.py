@@ -30,16 +30,20 @@ class MaskPair:
     spacing_mm: Spacing
 
 
-def pair_masks(predictions: str | Path, references: str | Path, names: Iterable[str] | None = None) -> list[MaskPair]:
+def pair_masks(
+    predictions: str | Path, references: str | Path, names: Iterable[str] | None = None, only_matching: bool = False
+) -> list[MaskPair]:
     """Pair each reference with its prediction, in the order of the cases' numbers.
 
     Args:
         predictions: Folder of masks named by `mask_file_name`.
         references: A cohort, of which the cases with a reference count, or a folder of masks named alike.
         names: Only these cases; then predictions of others are left aside. None means all.
+        only_matching: Leave aside what has no counterpart, as `find_unmatched` lists it, instead of raising.
 
     Raises:
-        InputError: A folder has no masks, a name in `names` no reference, or a case not exactly one prediction.
+        InputError: A folder has no masks, a name in `names` no reference, or a case not exactly one prediction; with
+            `only_matching`, not a single case has both.
         GeometryError: The shape or the affine of a prediction differs from its reference's.
     """
     predictions, references = Path(predictions), Path(references)
@@ -52,9 +56,27 @@ def pair_masks(predictions: str | Path, references: str | Path, names: Iterable[
             raise InputError(f"{references} has no reference for {_listed(unknown)}")
         expected = {key: expected[key] for key in wanted}
         found = {key: found[key] for key in wanted if key in found}
-    _require_same_cases(expected, found, predictions, references)
+    if only_matching:
+        expected = {key: mask for key, mask in expected.items() if key in found}
+        if not expected:
+            raise InputError(f"none of the masks in {predictions} has a reference in {references}")
+    else:
+        _require_same_cases(expected, found, predictions, references)
     pairs = [_pair(case, reference, found[key][1]) for key, (case, reference) in expected.items()]
     return sorted(pairs, key=lambda pair: _natural(pair.case))
+
+
+def find_unmatched(predictions: str | Path, references: str | Path) -> tuple[list[str], list[str]]:
+    """The cases with a reference but no prediction, and those with a prediction but no reference.
+
+    Takes the folders that `pair_masks` takes, and raises InputError likewise where one has no masks.
+    """
+    predictions, references = Path(predictions), Path(references)
+    expected = _reference_masks(references)
+    found = _by_file_name(predictions, _nifti_files(predictions))
+    without_prediction = [case for key, (case, _) in expected.items() if key not in found]
+    without_reference = [case for key, (case, _) in found.items() if key not in expected]
+    return sorted(without_prediction, key=_natural), sorted(without_reference, key=_natural)
 
 
 def _reference_masks(folder: Path) -> Masks:
@@ -112,7 +134,7 @@ def _require_same_cases(expected: Masks, found: Masks, predictions: Path, refere
     if extra:
         problems.append(f"{references} has no reference for {_listed(extra)}")
     if problems:
-        raise InputError("; ".join(problems))
+        raise InputError("; ".join(problems) + "; --only-matching scores the cases that have both")
 
 
 def _pair(case: str, reference: Path, prediction: Path) -> MaskPair:
