@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from rich.progress import track
 
 from lits_toolkit.data.case import Case, CaseFiles
+from lits_toolkit.data.folders import size_and_time
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import output_folder, replacing
@@ -223,9 +224,9 @@ def _is_prepared(files: CaseFiles, path: Path, size: int, window: Window) -> boo
 
 
 def _source(files: CaseFiles | None) -> list[list[Any]]:
-    """Path, size and time of each file, by which a changed source is noticed without reading it."""
+    """Place, size and time of CT and mask, by which a changed source is noticed without reading it."""
     paths = [] if files is None else [path for path in (files.volume, files.reference) if path]
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return [[str(path.resolve()), *size_and_time(path)] for path in paths]
 
 
 def _prepared_spacing(case: Case, size: int) -> list[float]:

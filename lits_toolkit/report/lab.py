@@ -47,7 +47,7 @@ def browse_in_lab(case: Path, predictions: Path | None) -> None:
     if predictions is not None and not predictions.is_file():
         raise InputError(f"{predictions} does not exist")
     mask = "None" if predictions is None else repr(str(predictions.resolve()))
-    source = f"from lits_toolkit import browse\n\nbrowse({str(files[0].volume.resolve())!r}, prediction={mask})"
+    source = f"from lits_toolkit import browse\n\nbrowse({str(case.resolve())!r}, prediction={mask})"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     folder = output_folder(FOLDER)
     path = folder / f"browse-{files[0].name}.ipynb"
