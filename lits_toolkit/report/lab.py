@@ -93,7 +93,7 @@ def write_browser_notebook(case: str | Path, predictions: str | Path | None, fol
         cells=[
             nbformat.v4.new_markdown_cell(f"# {files[0].name}\n\nRun the cell (Shift + Enter) to browse."),
             nbformat.v4.new_code_cell(
-                f"from lits_toolkit import browse\n\nbrowse({str(files[0].volume.resolve())!r}, prediction={shown})"
+                f"from lits_toolkit import browse\n\nbrowse({str(Path(case).resolve())!r}, prediction={shown})"
             ),
         ],
     )

@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from lits_toolkit.data.case import LIVER, TUMOR, Case
+from lits_toolkit.data.case import LIVER, TUMOR, Case, Grid
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import output_folder, replacing, write_json
@@ -251,11 +251,12 @@ def read_scores(folder: str | Path) -> Scores:
 
 
 def _score_pair(pair: MaskPair) -> tuple[Row, list[Row]]:
-    return score_case(pair.case, _read_labels(pair.reference), _read_labels(pair.prediction), pair.spacing_mm)
+    reference = _read_labels(pair.reference, pair.grid)
+    return score_case(pair.case, reference, _read_labels(pair.prediction), pair.spacing_mm)
 
 
-def _read_labels(path: Path) -> np.ndarray:
-    mask = read_mask(path)
+def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
+    mask = read_mask(path, grid)
     if mask.max() > TUMOR:
         raise InputError(f"{path}: expected the labels 0 background, 1 liver and 2 tumour, found {mask.max()}")
     return mask

@@ -103,9 +103,10 @@ def test_folders_without_masks_say_what_was_expected(tmp_path, predictions):
     empty.mkdir()
     (empty / "notes.txt").touch()
     (empty / ".partial-1234-segmentation-2.nii.gz").touch()
-    for pair in ((predictions, empty), (empty, predictions)):
-        with pytest.raises(InputError, match=r"empty has no masks; expected files named segmentation-N\.nii\.gz"):
-            pair_masks(*pair)
+    with pytest.raises(InputError, match=r"empty has no masks; expected files named segmentation-N\.nii\.gz"):
+        pair_masks(empty, predictions)
+    with pytest.raises(InputError, match=r"no CT volume in .*empty"):
+        pair_masks(predictions, empty)
     for pair in ((predictions, tmp_path / "nowhere"), (tmp_path / "nowhere", predictions)):
         with pytest.raises(InputError, match="nowhere is not a folder"):
             pair_masks(*pair)
