@@ -11,7 +11,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.case import mask_file_name
-from lits_toolkit.demo import write_phantom
+from lits_toolkit.data.phantom import plan_random, write_cohort
 from lits_toolkit.report import lab
 from lits_toolkit.report.registry import FIGURES
 from lits_toolkit.study.workspace import Workspace
@@ -30,10 +30,11 @@ def commands():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where the README's reader stands: DATA is a LiTS cohort in two batches, CT.nii.gz one more CT."""
-    for index in range(5):
-        files = write_phantom(tmp_path / "DATA" / f"batch {index % 2 + 1}", index, seed=0, size=64, slices=16)
-    shutil.move(files.volume, tmp_path / "CT.nii.gz")
-    files.reference.unlink()
+    plans = plan_random(5, seed=0, size=64, slices=16)
+    for number, batch in enumerate((plans[0::2], plans[1::2]), start=1):
+        files = write_cohort(batch, tmp_path / "DATA" / f"batch {number}", n_jobs=1, progress=False)
+    shutil.move(files[-1].volume, tmp_path / "CT.nii.gz")
+    files[-1].reference.unlink()
     get_reusable_executor().shutdown(wait=True)  # workers of earlier tests stand in another folder
     monkeypatch.chdir(tmp_path)
     yield tmp_path
