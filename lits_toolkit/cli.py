@@ -1,17 +1,29 @@
 """The command line: `lits` with one verb per step of the data's way, each a thin call of a public function."""
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
 
-from lits_toolkit.errors import InputError, LitsError, SettingError
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
+from lits_toolkit.files import reason
 from lits_toolkit.training.settings import TrainSettings
 
+if TYPE_CHECKING:
+    from lits_toolkit.data.doctor import Finding, Repair
+
 app = tyro.extras.SubcommandApp()
+
+OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
+"""A path whose help says what its absence means."""
+Predictions = Annotated[Path | None, tyro.conf.arg(metavar="PREDICTIONS", help_behavior_hint="")]
+References = Annotated[Path | None, tyro.conf.arg(metavar="REFERENCES", help_behavior_hint="")]
+Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CT ...", help_behavior_hint="")]
 
 
 @app.command
@@ -65,26 +77,31 @@ def phantom(
 
 
 @app.command
-def check(data: Positional[Path], json: bool = False) -> None:
+def check(data: Positional[Path], json: bool = False, fix: Path | None = None) -> None:
     """The doctor: what is wrong with the cases of a folder, and what to do. Exit status 1 if any finding is an error.
 
     Args:
         data: A cohort's folder, or one file.
         json: Print the findings as JSON instead of a table.
+        fix: A folder for repaired copies of what can be repaired with certainty; the data itself is never touched.
     """
-    from lits_toolkit.data.doctor import check_cases
+    from lits_toolkit.data.doctor import check_cases, has_errors, repair_cases
     from lits_toolkit.data.layouts import find_cases
 
     cases = find_cases(data)
-    findings = check_cases(cases)
+    if fix is not None and data.is_dir() and fix.resolve().is_relative_to(data.resolve()):
+        raise OutputError(f"{fix} lies in {data}: give another folder for the repaired copies")
+    findings = check_cases(cases, progress=len(cases) > 1 and not json)
     if json:
         import json as json_format
         from dataclasses import asdict
 
         print(json_format.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        _print_findings(len(cases), findings)
-    if any(finding.severity == "error" for finding in findings):
+        _print_findings(data, len(cases), findings)
+    if fix is not None:
+        _print_repairs(repair_cases(cases, fix, findings), to_stderr=json)
+    if has_errors(findings):
         sys.exit(1)
 
 
@@ -134,11 +151,11 @@ def prepare(
     cases = find_cases(data)
     done = prepare_cases(cases, study.prepared, size=size, format=format, overwrite=overwrite)
     if done.refused:
-        _print_findings(len(cases), done.refused)
+        _print_findings(data, len(cases), done.refused)
     found = split_cohort(done.prepared, SplitSettings(split, validation, test, folds, fold, seed), known)
     study.begin(data, found, f"cohort {data.resolve().name}", overwrite)
     parts = f"{len(found.train)} to train on, {len(found.validation)} to validate, {len(found.test)} held out"
-    print(f"{len(done.prepared)} of {len(cases)} cases in {study.prepared}: {parts}")
+    print(f"{len(done.prepared)} of {_count(len(cases), 'case')} in {study.prepared}: {parts}")
     if done.refused:
         refused = len(cases) - len(done.prepared)
         raise InputError(f"{refused} of {len(cases)} cases refused, see above: mend or remove them, then prepare again")
@@ -200,91 +217,127 @@ def train(workspace: Path, settings: Annotated[TrainSettings, tyro.conf.arg(name
 
 @app.command
 def predict(
-    inputs: Positional[tuple[Path, ...]],
     workspace: Path,
-    output: Path,
+    inputs: Positional[Inputs] = (),
+    output: OptionalPath = None,
+    run: str = "cascade",
     liver: str = "2d-mobilenet_v2-top",
     tumor: str = "2d-mobilenet_v2-top",
     overwrite: bool = False,
 ) -> None:
-    """Segment CT files: NIfTI in, a NIfTI mask in the input's own geometry out.
+    """Segment CT: the study's held-out cases, or files of your own; each mask in the CT's own geometry.
+
+    Interrupted, the same command goes on where it stopped.
 
     Args:
-        inputs: CT files, or folders of them.
         workspace: Where the trained models are.
-        output: The folder for the masks.
+        inputs: CT files, or folders of them. Without any, the study's held-out cases are predicted.
+        output: The folder for the masks; needed for files of your own, WORKSPACE/predictions/RUN for held-out cases.
+        run: What the predictions of the held-out cases are called in the workspace.
         liver: The liver stage's model, or "reference" to take the reference's liver.
         tumor: The tumour stage's model.
         overwrite: Replace masks that are there.
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     from lits_toolkit.data.layouts import find_cases
     from lits_toolkit.study.workspace import Workspace
 
-    if not inputs:
-        raise InputError("expected at least one CT file or folder, found none")
-    cases = [case for path in inputs for case in find_cases(path)]
-    from lits_toolkit.inference.predict import predict_cases
+    study = Workspace(workspace)
+    if inputs and output is None:
+        raise SettingError("expected --output FOLDER for the masks of your own files, found none")
+    cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().held_out_cases()
+    folder = output or study.predictions(run)
+    from lits_toolkit.inference.predict import Prediction, predict_cases
     from lits_toolkit.models.storage import load_model
 
-    study = Workspace(workspace)
     tumor_model = load_model(study.model("tumor", tumor))
     liver_model = None if liver == "reference" else load_model(study.model("liver", liver))
-    with Progress() as bar:
+    made = []
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("predicting", total=None)
 
         def show(name: str, stage: str, slices: int) -> None:
             bar.update(task, advance=slices, description=f"{name}: {stage}")
 
-        predictions = predict_cases(cases, output, tumor_model, liver_model, overwrite=overwrite, progress=show)
-        bar.update(task, total=1, completed=1, description="done")
-    for prediction in predictions:
-        seconds = prediction.read_s + prediction.predict_s + prediction.write_s
-        print(f"{output / prediction.mask}: liver {prediction.liver_ml:.0f} ml, tumour {prediction.tumor_ml:.1f} ml, "
-              f"{seconds:.1f} s")  # fmt: skip
+        def tell(found: Prediction) -> None:
+            made.append(found)
+            volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
+            print(f"{folder / found.mask}: {volumes}, {found.read_s + found.predict_s:.1f} s")
+
+        predictions = predict_cases(
+            cases, folder, tumor_model, liver_model, overwrite=overwrite, progress=show, done=tell
+        )  # fmt: skip
+    if len(predictions) > len(made):
+        print(f"{_count(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
 
 
 @app.command
 def evaluate(
-    predictions: Positional[Path], references: Positional[Path], output: Path, overwrite: bool = False
+    predictions: Positional[Predictions] = None,
+    references: Positional[References] = None,
+    workspace: OptionalPath = None,
+    run: str = "cascade",
+    output: OptionalPath = None,
+    only_matching: bool = False,
+    overwrite: bool = False,
 ) -> None:
     """Score predicted masks against references: cases.csv, lesions.csv and summary.json.
 
+    Either a study's run, `lits evaluate --workspace STUDY`, into STUDY/scores/RUN, or any two folders,
+    `lits evaluate PREDICTIONS REFERENCES --output FOLDER`.
+
     Args:
-        predictions: Folder of predicted masks, segmentation-N.nii.gz.
+        predictions: A folder of predicted masks, segmentation-N.nii.gz.
         references: The cohort's folder, or a folder of reference masks.
-        output: The folder for the tables.
+        workspace: The study whose held-out cases are scored.
+        run: Which of the study's predictions.
+        output: The folder for the tables of two folders.
+        only_matching: Score the cases that have both masks, and name the others, instead of refusing.
         overwrite: Replace scores that are there.
     """
-    from lits_toolkit.study.scores import evaluate as score
+    if workspace is not None and (predictions, references, output) == (None, None, None) and not only_matching:
+        from lits_toolkit.study.scores import evaluate_run
+        from lits_toolkit.study.workspace import Workspace
 
-    scores = score(predictions, references, output, overwrite=overwrite)
+        study = Workspace(workspace).require()
+        scores, folder = evaluate_run(study, run, overwrite=overwrite), study.scores_folder(run)
+    elif workspace is None and predictions is not None and references is not None and output is not None:
+        from lits_toolkit.study.pairs import find_unmatched
+        from lits_toolkit.study.scores import evaluate as score
+
+        scores = score(predictions, references, output, only_matching=only_matching, overwrite=overwrite)
+        folder = output
+        for names, lacking in zip(find_unmatched(predictions, references), ("prediction", "reference"), strict=True):
+            if names:
+                print(f"not scored, for want of a {lacking}: {_count(len(names), 'case')} ({', '.join(names)})")
+    else:
+        raise SettingError("expected either --workspace STUDY, or PREDICTIONS REFERENCES --output FOLDER")
     summary = scores.summary
-    for organ in ("liver", "tumor"):
-        print(
-            f"{organ}: Dice per case {summary[organ]['dice_per_case']:.3f}, global {summary[organ]['dice_global']:.3f}"
-        )
+    for organ, name in (("liver", "liver"), ("tumor", "tumour")):
+        per_case, overall = summary[organ]["dice_per_case"], summary[organ]["dice_global"]
+        print(f"{name}: Dice per case {_dice(per_case)}, global {_dice(overall)}")
     for group, found in summary["tumor_by_size_group"].items():
-        dice = "–" if found["dice"] is None or found["dice"] != found["dice"] else f"{found['dice']:.3f}"
-        print(f"{group} tumours: Dice {dice}, {found['detected']} of {found['lesions']} found, "
-              f"{found['false_alarms']} false alarms")  # fmt: skip
-    print(f"{summary['empty_cases']}\nTables in {output}")
+        print(f"{group} tumours: Dice {_dice(found['dice'])}, {found['detected']} of {found['lesions']} found, "
+              f"{_count(found['false_alarms'], 'false alarm')}")  # fmt: skip
+    print(f"{summary['empty_cases']}\nTables of {_count(summary['cases'], 'case')} in {folder}")
 
 
 @app.command
 def figures(
     workspace: Path = Path("lits-demo"),
-    only: tuple[str, ...] = (),
-    p: Annotated[UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=VALUE")] = (),
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = (),
+    parameter: Annotated[UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=VALUE", aliases=("-p",))] = (),
     list: bool = False,
 ) -> None:
     """Run the notebooks by papermill and render every figure into the workspace.
 
     Args:
         workspace: The study's folder.
-        only: Names of figures or notebooks; all by default.
-        p: A notebook's parameter; may be repeated.
+        only: Names of figures, of their files, or of notebooks; --list shows them.
+        parameter: A value for a parameter of the notebooks.
         list: Only list the figures.
     """
     from lits_toolkit.report.render import list_figures, render_figures
@@ -295,21 +348,21 @@ def figures(
         return
     from lits_toolkit.study.workspace import Workspace
 
-    wrong = [text for text in p if "=" not in text]
+    wrong = [text for text in parameter if "=" not in text]
     if wrong:
         raise SettingError(f"-p: expected NAME=VALUE, found {wrong[0]!r}")
-    parameters = dict(text.split("=", 1) for text in p)
+    parameters = dict(text.split("=", 1) for text in parameter)
     for path in render_figures(Workspace(workspace).require(), only or None, parameters):
         print(path)
 
 
 @app.command
-def browse(case: Positional[Path], predictions: Path | None = None) -> None:
+def browse(case: Positional[Path], predictions: OptionalPath = None) -> None:
     """Open the slice browser on a case in JupyterLab.
 
     Args:
         case: A CT file.
-        predictions: A folder of predicted masks, or one mask file.
+        predictions: A folder of predicted masks, or one mask file; without it the CT alone is shown.
     """
     from lits_toolkit.report.lab import browse_in_lab
 
@@ -317,42 +370,92 @@ def browse(case: Positional[Path], predictions: Path | None = None) -> None:
 
 
 @app.command
-def lab(folder: Positional[Path | None] = None) -> None:
+def lab(folder: Positional[Path] = Path("lits-notebooks"), workspace: Path = Path("lits-demo")) -> None:
     """Open JupyterLab on the notebooks.
 
     Args:
-        folder: Copy the notebooks there first; a file already there is kept.
+        folder: The notebooks are copied there first; one that is there already is kept.
+        workspace: The study that they open; where there is none, the first notebook makes the demo in it (minutes).
     """
     from lits_toolkit.report.lab import open_lab
 
-    open_lab(folder)
+    open_lab(folder, workspace)
 
 
 def main() -> None:
     """Run the command line; an error of the user's is one line, an interruption leaves the workspace usable."""
     try:
         app.cli(
-            prog="lits", description="Liver-tumour segmentation in CT: from a folder of CT to masks, scores, figures."
+            prog="lits",
+            description="Liver-tumour segmentation in CT: from a folder of CT to masks, scores, figures.",
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
         )
     except LitsError as error:
         sys.exit(f"lits: {error}")
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(f"lits: {error.filename or 'the system'}: {reason(error)}")
     except KeyboardInterrupt:
         print("\nlits: interrupted; the same command goes on where it stopped", file=sys.stderr)
         sys.exit(130)
 
 
-def _print_findings(cases: int, findings: Sequence) -> None:
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _dice(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"
+
+
+def _print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> None:
+    """A block per case, and what to do about each code once: readable in 80 columns."""
+    from itertools import groupby
+
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
+    console = Console(highlight=False)
+    for case, found in groupby(findings, key=lambda finding: finding.case):
+        console.print(Text(case, style="bold"))
+        block = Table.grid(padding=(0, 2, 0, 0))
+        for finding in found:
+            severity = Text(f"  {finding.severity}", style=styles[finding.severity])
+            message = finding.message.replace(f"{data}/", "")
+            block.add_row(severity, Text(finding.code, no_wrap=True), Text(message))
+        console.print(block)
     if findings:
-        table = Table("case", "severity", "code", "found", "what to do", title="Findings")
-        for finding in findings:
-            table.add_row(finding.case, finding.severity, finding.code, finding.message, finding.advice)
-        console.print(table)
-    errors = sum(finding.severity == "error" for finding in findings)
-    console.print(f"{cases} cases checked: {errors} errors, {len(findings) - errors} warnings and notes")
+        console.print(Text("\nWhat to do", style="bold"))
+        advice = Table.grid(padding=(0, 2, 0, 0))
+        for code, text in dict.fromkeys((finding.code, finding.advice) for finding in findings):
+            advice.add_row(Text(f"  {code}", no_wrap=True), Text(text))
+        console.print(advice)
+    counts = Counter[str](finding.severity for finding in findings)
+    numbers = ", ".join(f"{counts[severity]} {word}" for severity, word in
+                        (("error", "errors"), ("warning", "warnings"), ("info", "notes")))  # fmt: skip
+    console.print(f"\n{cases} cases checked: {numbers}", markup=False)
+
+
+def _print_repairs(repairs: "list[Repair]", to_stderr: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(stderr=to_stderr, highlight=False)
+    if not repairs:
+        console.print("Nothing was found that can be repaired with certainty; no file was written.")
+        return
+    console.print(Text("\nRepaired copies", style="bold"))
+    for repair in repairs:
+        console.print(Text(f"{repair.file}"), soft_wrap=True)
+        block = Table.grid(padding=(0, 2, 0, 0))
+        block.add_row(Text(f"  {repair.code}", no_wrap=True), Text(f"{repair.done}: {repair.known}"))
+        console.print(block)
+    console.print("Run lits check on them, and look at them in the browser, before they are used.")
 
 
 def _chosen(plans: list, numbers: str) -> list:
@@ -363,7 +466,3 @@ def _chosen(plans: list, numbers: str) -> list:
     if unknown or not wanted:
         raise SettingError(f"--only: expected numbers from 0 to {len(plans) - 1}, such as 7,44; found {numbers!r}")
     return [by_number[number] for number in wanted]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -15,10 +15,8 @@ from lits_toolkit.data.phantom import plan_random, write_cohort
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import output_folder, write_json
-from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.study.workspace import RUN, Workspace
 
-RUN = "cascade"
-"""The name under which the demo's predictions and scores are kept."""
 SUMMARY = "summary.json"
 LABEL = "phantom cohort"
 MODEL = "2d-mobilenet_v2-top"
@@ -69,6 +67,11 @@ def open_workspace(folder: str | Path, smoke: bool = False) -> Workspace:
     """
     workspace = Workspace(Path(folder))
     if not workspace.exists:
+        long = "seconds" if smoke else "about ten minutes on two cores; stopped, the same call goes on where it was"
+        print(
+            f"There is no study in {workspace.folder.resolve()}: making the demo there first, on phantom cases\n"
+            f"({long}). To open a study of yours instead, stop this and give its folder."
+        )
         run_demo(folder, SMOKE if smoke else DemoSettings(), figures=False)
     return workspace
 
@@ -90,8 +93,8 @@ def run_demo(
 
     with _step(console, seconds, "phantom", f"drawing {len(settings.names)} phantom cases"):
         plans = plan_random(len(settings.names), settings.seed, settings.size, settings.slices)
+        workspace.begin(workspace.folder / "cohort", settings.split, LABEL)  # refuses another study's folder
         write_cohort(plans, workspace.folder / "cohort", progress=False)
-        workspace.begin(workspace.folder / "cohort", settings.split, LABEL)
     cases = workspace.cohort_cases()
     with _step(console, seconds, "check", "checking them"):
         _check(cases)
@@ -212,8 +215,10 @@ def _step(console: Console, seconds: dict[str, float], name: str, doing: str) ->
 
 def _print_summary(console: Console, workspace: Workspace, summary: dict[str, Any]) -> None:
     groups = ("small", "medium", "large")
-    table = Table(title=f"Dice on held-out cases of the {LABEL} (not LiTS)")
-    for column in ("", "liver, per case", "tumour, per case", *(f"{group} tumours" for group in groups)):
+    table = Table(
+        title=f"Dice on held-out cases of the {LABEL} (not LiTS):\nper case, and of small, medium, large tumours"
+    )
+    for column in ("", "liver", "tumour", *groups):
         table.add_column(column, justify="left" if not column else "right")
 
     def row(name: str, liver: str, scores: dict[str, Any]) -> None:
@@ -231,7 +236,8 @@ def _print_summary(console: Console, workspace: Workspace, summary: dict[str, An
             console.print(f"  {workspace.folder / figure}")
     console.print(
         f"Took {summary['seconds']['total'] / 60:.1f} minutes. Everything is in {workspace.folder}.\n"
-        f"Next: `lits lab` opens the notebooks; `lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
+        f"Next: `lits lab --workspace {workspace.folder}` opens the notebooks; "
+        f"`lits predict YOUR_CT.nii.gz --workspace {workspace.folder} "
         "--output OUT` segments a CT of yours (with phantom-trained models: for a look, not for use)."
     )
 

@@ -4,7 +4,7 @@ import errno
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ def output_folder(folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {_reason(error)}") from error
+        raise OutputError(f"cannot make the folder {folder}: {reason(error)}") from error
     return folder
 
 
@@ -25,7 +25,8 @@ def output_folder(folder: str | Path) -> Path:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; renamed onto it on success, removed on any failure.
 
-    The temporary name keeps the suffixes of `path`, since writers choose their format by them.
+    The temporary name keeps the suffixes of `path`, since writers choose their format by them. Writers that are
+    libraries give their bytes to Python to write, whose errors are OSErrors whatever the library would have raised.
     Raises OutputError for what the file system refuses (read-only, no space left).
     """
     path = Path(path)
@@ -35,9 +36,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {path}: {reason(error)}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing could be written there is nothing to remove, and no right to
+            partial.unlink(missing_ok=True)
+
+
+def remove(path: str | Path) -> None:
+    """Delete a file if it is there; OutputError where that is not allowed."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot delete {path}: {reason(error)}") from error
 
 
 def remove_partials(folder: str | Path) -> None:
@@ -62,6 +72,20 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path} is not readable as JSON: {error}") from error
 
 
+def reason(error: OSError) -> str:
+    """What the file system refused, in words."""
+    reasons = {
+        errno.ENOSPC: "no space is left on the disk",
+        errno.EFBIG: "the file is larger than is allowed there",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "you have no permission for that",
+        errno.EPERM: "you have no permission for that",
+        errno.ENOTDIR: "a part of that path is a file, not a folder",
+        errno.EEXIST: "a file of that name is in the way",
+    }
+    return reasons.get(error.errno or 0, error.strerror or str(error))
+
+
 def _without_nan(value: Any) -> Any:
     if isinstance(value, float) and value != value:
         return None
@@ -70,15 +94,3 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
     return value
-
-
-def _reason(error: OSError) -> str:
-    reasons = {
-        errno.ENOSPC: "no space is left on the disk",
-        errno.EROFS: "the file system is read-only",
-        errno.EACCES: "you have no permission to write there",
-        errno.EPERM: "you have no permission to write there",
-        errno.ENOTDIR: "a part of that path is a file, not a folder",
-        errno.EEXIST: "a file of that name is in the way",
-    }
-    return reasons.get(error.errno or 0, error.strerror or str(error))

@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,12 @@ def smoke_demo(tmp_path_factory):
     from lits_toolkit.demo import open_workspace
 
     return open_workspace(tmp_path_factory.mktemp("demo") / "workspace", smoke=True)
+
+
+@pytest.fixture
+def small_disk():
+    """No file may grow beyond a thousand bytes: the system refuses as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

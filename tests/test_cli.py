@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -83,9 +84,11 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["liver"]["dice_per_case"] == 1  # the reference's own liver
     assert "liver: Dice per case 1.000" in out
-    status, _, err = run(monkeypatch, capsys, "predict", data, "--workspace", work, "--output", tmp_path / "out")
-    assert status != 0
-    assert "already has segmentation-0.nii.gz" in err
+    arguments = ["--workspace", work, "--output", tmp_path / "out"]
+    status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments)
+    assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)
+    status, _, err = run(monkeypatch, capsys, "predict", data, *arguments, "--liver", "reference")
+    assert (status, "predictions of other models" in err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,22 @@ def test_a_bad_input_is_one_clear_line(monkeypatch, capsys, tmp_path, arguments,
     assert err.startswith("lits: ")
     assert said in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_check_writes_repaired_copies_and_says_how_it_knows(monkeypatch, capsys, tmp_path):
+    data, out_folder = tmp_path / "data", tmp_path / "repaired"
+    run(monkeypatch, capsys, "phantom", data, "--cases", 1, "--size", 32, "--slices", 8)
+    status, out, _ = run(monkeypatch, capsys, "check", data, "--fix", out_folder)
+    assert (status, "Nothing was found that can be repaired" in out) == (0, True)
+    path = data / "segmentation-0.nii.gz"
+    mask = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(mask.dataobj) * np.float32(0.9998), mask.affine), path)
+    status, out, _ = run(monkeypatch, capsys, "check", data, "--fix", out_folder)
+    assert (status, "labels-rounded" in out, "each is within a thousandth" in " ".join(out.split())) == (0, True, True)
+    assert max(len(line) for line in out.splitlines() if "repaired" not in line) <= 80
+    assert (out_folder / "segmentation-0.nii.gz").is_file()
+    status, _, err = run(monkeypatch, capsys, "check", data, "--fix", data / "repaired")
+    assert (status, "give another folder" in str(err)) != (0, False)
 
 
 def test_a_text_file_named_as_a_ct(monkeypatch, capsys, tmp_path):
@@ -147,3 +166,42 @@ def test_prepare_refuses_the_dissertations_split_of_what_it_does_not_have(monkey
     status, _, err = run(monkeypatch, capsys, *arguments)
     assert status != 0
     assert "trains on 3 and validates on 0" in err
+
+
+def test_what_the_system_refuses_is_one_clear_line(monkeypatch, capsys, tmp_path):
+    def refuse(_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr("lits_toolkit.data.layouts.find_cases", refuse)
+    status, _, err = run(monkeypatch, capsys, "check", tmp_path)
+    assert (status, err) == (1, f"lits: {tmp_path}: you have no permission for that\n")
+
+
+def test_an_interruption_while_it_starts_is_told_without_a_trace():
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'tyro': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from lits_toolkit.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("arguments", [["a"], ["a", "b"], ["a", "b", "--workspace", "w"], []])
+def test_evaluate_wants_a_study_or_two_folders(monkeypatch, capsys, arguments):
+    status, _, err = run(monkeypatch, capsys, "evaluate", *arguments)
+    assert (status, "expected either --workspace STUDY" in err) == (1, True)
+
+
+def test_evaluate_scores_what_matches_and_names_the_rest(monkeypatch, capsys, smoke_demo, tmp_path):
+    arguments = ["evaluate", smoke_demo.predictions("cascade"), smoke_demo.data, "--output", tmp_path / "scores"]
+    status, _, err = run(monkeypatch, capsys, *arguments)
+    assert (status, "--only-matching" in err) == (1, True)
+    status, out, _ = run(monkeypatch, capsys, *arguments, "--only-matching")
+    assert (status, out.startswith("not scored, for want of a prediction: 4 cases (volume-0, ")) == (0, True)
+    assert "Tables of 2 cases" in out
+    assert "\n\n" not in out

@@ -3,8 +3,9 @@ import json
 import pytest
 from rich.console import Console
 
-from lits_toolkit.demo import RUN, SMOKE, open_workspace, run_demo
+from lits_toolkit.demo import SMOKE, open_workspace, run_demo
 from lits_toolkit.errors import SettingError
+from lits_toolkit.study.workspace import RUN
 
 
 def test_the_smoke_demo_has_gone_the_whole_way(smoke_demo):

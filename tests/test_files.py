@@ -1,10 +1,11 @@
 import errno
 import json
+from pathlib import Path
 
 import pytest
 
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import output_folder, read_json, remove_partials, replacing, write_json
+from lits_toolkit.files import output_folder, read_json, remove, remove_partials, replacing, write_json
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -33,6 +34,17 @@ def test_what_the_disk_refuses_is_said_in_words(tmp_path, number, said):
         partial.write_text("half")
         raise OSError(number, "from the system")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_even_be_tidied_is_one_clear_error(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "from the system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match="read-only"), replacing(tmp_path / "a.txt"):
+        refuse()
+    with pytest.raises(OutputError, match=r"cannot delete .*read-only"):
+        remove(tmp_path / "a.txt")
 
 
 def test_a_file_in_the_way_of_a_folder(tmp_path):

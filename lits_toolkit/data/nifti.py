@@ -11,6 +11,8 @@ from lits_toolkit.data.case import Grid, Stored
 from lits_toolkit.errors import GeometryError, InputError, OutputError
 from lits_toolkit.files import replacing
 
+ENDINGS = (".nii", ".nii.gz")
+
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -21,6 +23,22 @@ _UNREADABLE = (
     nib.spatialimages.HeaderDataError,
     nib.wrapstruct.WrapStructError,
 )
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a path has the name of a NIfTI file, whatever it holds."""
+    return path.name.lower().endswith(ENDINGS)
+
+
+def without_ending(name: str) -> str:
+    """A NIfTI file's name without .nii or .nii.gz."""
+    return name[: -len(next(ending for ending in ENDINGS if name.lower().endswith(ending)))]
+
+
+def find_nifti(place: Path) -> Path | None:
+    """The NIfTI file of a name that is given without its ending, compressed or not; None where there is none."""
+    both = (place.with_name(place.name + ending) for ending in reversed(ENDINGS))
+    return next((path for path in both if path.is_file()), None)
 
 
 def read_nifti(path: str | Path) -> Stored:
@@ -52,10 +70,10 @@ def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> 
     path = Path(path)
     if array.shape != grid.axial_shape:
         raise GeometryError(f"{path}: expected an array of shape {grid.axial_shape}, found {array.shape}")
-    if not path.name.endswith((".nii", ".nii.gz")):
+    if not path.name.endswith(ENDINGS):
         raise OutputError(f"expected a name that ends in .nii or .nii.gz, found {path.name}")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: give another name, or allow it to be overwritten")
+        raise OutputError(f"{path} exists already: give another name, or --overwrite")
     header = None if grid.header is None else grid.header.copy()
     image = nib.Nifti1Image(grid.from_axial(array), None if header is not None else grid.affine, header)
     image.set_data_dtype(array.dtype)

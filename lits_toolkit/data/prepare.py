@@ -12,6 +12,7 @@ from rich.progress import track
 
 from lits_toolkit.data.case import Case, CaseFiles
 from lits_toolkit.data.doctor import Finding, check_case
+from lits_toolkit.data.folders import size_and_time
 from lits_toolkit.data.network_grid import (
     SIZE,
     WINDOW,
@@ -133,6 +134,6 @@ def _metadata(path: Path) -> dict[str, Any] | None:
 
 
 def _source(files: CaseFiles | None) -> list[list[Any]]:
-    """Path, size and time of each file, by which a changed source is noticed without reading it."""
+    """Place, size and time of CT and mask, by which a changed source is noticed without reading it."""
     paths = [] if files is None else [path for path in (files.volume, files.reference) if path]
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return [[str(path.resolve()), *size_and_time(path)] for path in paths]

@@ -160,13 +160,12 @@ def _store_blosc(path: Path, hu: np.ndarray, mask: np.ndarray | None, metadata: 
     planes = hu[np.newaxis] if mask is None else np.stack([hu, mask.astype(np.int16)])
     array = blosc2.asarray(
         planes,
-        urlpath=str(path),
         chunks=(1, 1, *hu.shape[1:]),
         cparams={"codec": blosc2.Codec.ZSTD, "clevel": 1, "nthreads": 1},
-        mode="w",
     )
     for key, value in metadata.items():
         array.schunk.vlmeta[key] = value
+    path.write_bytes(array.to_cframe())  # by Python: its errors on a full disk are OSErrors
 
 
 def _store_npz(path: Path, hu: np.ndarray, mask: np.ndarray | None, metadata: dict[str, Any]) -> None:

@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from lits_toolkit.data.case import Case, CaseFiles, Grid, Stored
-from lits_toolkit.data.nifti import read_nifti, read_nifti_grid
+from lits_toolkit.data.dicom import read_dicom, read_dicom_grid
+from lits_toolkit.data.dicom_seg import read_dicom_seg, read_dicom_seg_grid
+from lits_toolkit.data.folders import outer_zip
+from lits_toolkit.data.ircadb import is_ircadb_masks, read_ircadb_masks, read_ircadb_masks_grid
+from lits_toolkit.data.nifti import is_nifti, read_nifti, read_nifti_grid
 from lits_toolkit.errors import GeometryError, InputError
 
 LABEL_TOLERANCE = 1e-3
@@ -19,12 +23,37 @@ def read_stored(path: str | Path, series: str = "", grid: Grid | None = None) ->
     `series` tells one DICOM series of a folder from the others. `grid` is the CT's, for a mask in a form that has
     no complete grid of its own. NIfTI files need neither.
     """
-    return read_nifti(path)
+    path = Path(path)
+    if is_nifti(path):
+        return read_nifti(path)
+    if is_ircadb_masks(path):
+        return read_ircadb_masks(path)
+    if path.is_dir() or outer_zip(path):
+        return read_dicom(path, series)
+    return read_dicom_seg(path, grid)
 
 
 def read_grid(path: str | Path, series: str = "") -> Grid:
     """The voxel grid of a volume or mask; raises as `read_stored` does."""
-    return read_nifti_grid(path)
+    path = Path(path)
+    if is_nifti(path):
+        return read_nifti_grid(path)
+    if is_ircadb_masks(path):
+        return read_ircadb_masks_grid(path)
+    if path.is_dir() or outer_zip(path):
+        return read_dicom_grid(path, series)
+    return read_dicom_seg_grid(path)
+
+
+def read_reference_grid(case: CaseFiles) -> Grid:
+    """The grid on which a case's reference lies: a DICOM-SEG's is that of its CT, since its frames skip slices.
+
+    InputError where the case has no reference, and as `read_grid` raises.
+    """
+    if case.reference is None:
+        raise InputError(f"{case.name} has no reference mask")
+    whole = is_nifti(case.reference) or not case.reference.is_file()
+    return read_grid(case.reference) if whole else read_grid(case.volume, case.series)
 
 
 def read_case(case: CaseFiles | str | Path) -> Case:

@@ -47,12 +47,12 @@ class Model:
 
 def save_model(folder: str | Path, network: "Network", description: dict[str, Any]) -> None:
     """Write weights and description; a model of an earlier epoch in the same folder is replaced."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder = output_folder(folder)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with replacing(folder / WEIGHTS) as partial:
-        save_file(weights, partial)
+        partial.write_bytes(save(weights))
     write_json(folder / DESCRIPTION, description)
 
 

@@ -71,7 +71,9 @@ def fit_parameters(
     fitted: dict[str, Any] = {}
     for name, raw in given.items():
         if name not in known:
-            raise SettingError(f"no notebook has a parameter {name!r}; {nearest(name, known)}")
+            raise SettingError(
+                f"no notebook has a parameter {name!r}; {nearest(name, known)}, there are: {', '.join(sorted(known))}"
+            )
         value: Any = _as_type(known[name], raw)
         if value and name in choices and value not in choices[name]:
             raise SettingError(f"{name}={value}: there is no such {name}; {nearest(value, choices[name])}")

@@ -92,14 +92,23 @@ FIGURES = (
 
 
 def find_figures(names: tuple[str, ...] | list[str] | None = None) -> list[FigureEntry]:
-    """The entries of figures or whole notebooks of those names; all without names.
+    """The entries of figures, by their own or their file's name, or of whole notebooks; all without names.
 
-    Raises SettingError, with the nearest name, for one that is neither.
+    Raises SettingError, with the nearest name and all that there are, for one that is neither.
     """
     if not names:
         return list(FIGURES)
-    known = {entry.name for entry in FIGURES} | {entry.notebook for entry in FIGURES}
-    for name in names:
-        if name not in known:
-            raise SettingError(f"no figure or notebook is called {name!r}; {nearest(name, sorted(known))}")
-    return [entry for entry in FIGURES if entry.name in names or entry.notebook in names]
+    asked = {name.removesuffix(".png").removesuffix(".ipynb") for name in names}
+    known = {name for entry in FIGURES for name in _names(entry)}
+    for name in sorted(asked - known):
+        figures = ", ".join(entry.name for entry in FIGURES)
+        notebooks = ", ".join(dict.fromkeys(entry.notebook for entry in FIGURES))
+        raise SettingError(
+            f"no figure or notebook is called {name!r}; {nearest(name, sorted(known))}. "
+            f"Figures: {figures}. Notebooks: {notebooks}"
+        )
+    return [entry for entry in FIGURES if asked & _names(entry)]
+
+
+def _names(entry: FigureEntry) -> set[str]:
+    return {entry.name, entry.notebook, entry.file.removesuffix(".png")}

@@ -20,9 +20,7 @@ from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import output_folder, read_json, replacing
 from lits_toolkit.report.notebooks import Parameter, fit_parameters, notebook_folder, read_parameters
 from lits_toolkit.report.registry import FIGURES, FigureEntry, find_figures
-from lits_toolkit.study.workspace import Workspace
-
-DEFAULT_RUN = "cascade"
+from lits_toolkit.study.workspace import RUN, Workspace
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def render_figures(
     console = console or Console(stderr=True)
     entries = find_figures(list(only) if only else None)
     fitted = _fit(workspace.require(), entries, parameters or {})
-    run = fitted.get("run") or DEFAULT_RUN
+    run = fitted.get("run") or RUN
     entries = _without_unmet(workspace, entries, run, asked=bool(only), console=console)
     figures = output_folder(output or workspace.figures)
     names = list(dict.fromkeys(entry.notebook for entry in entries))

@@ -55,7 +55,7 @@ def describe_cohort(cases: Sequence[CaseFiles], n_jobs: int = 1) -> tuple[pd.Dat
 
 
 def _describe(case: CaseFiles) -> tuple[Row, list[Row]]:
-    grid = read_grid(case.volume)
+    grid = read_grid(case.volume, case.series)
     shape = dict(zip(("slices", "height", "width"), grid.axial_shape, strict=True))
     spacing = dict(zip(("spacing_z_mm", "spacing_y_mm", "spacing_x_mm"), grid.spacing_mm, strict=True))
     row: Row = {"case": case.name, **shape, **spacing}

@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from lits_toolkit.data.case import LIVER, TUMOR, Case
+from lits_toolkit.data.case import LIVER, TUMOR, Case, Grid
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import output_folder, replacing, write_json
@@ -25,6 +25,7 @@ from lits_toolkit.metrics.lesions import SIZE_GROUPS, LesionScore, find_lesions,
 from lits_toolkit.metrics.overlap import Overlap, count_overlap
 from lits_toolkit.metrics.surface import Spacing, surface_distances
 from lits_toolkit.study.pairs import MaskPair, pair_masks
+from lits_toolkit.study.workspace import Workspace
 
 CASE_COLUMNS = (
     "case", "liver_reference_voxels", "liver_prediction_voxels", "liver_intersection_voxels", "liver_dice",
@@ -63,6 +64,7 @@ def evaluate(
     output: str | Path | None = None,
     *,
     names: Iterable[str] | None = None,
+    only_matching: bool = False,
     overwrite: bool = False,
     n_jobs: int = 1,
 ) -> Scores:
@@ -73,6 +75,7 @@ def evaluate(
         references: A cohort, or a folder of masks named alike.
         output: Where to write cases.csv, lesions.csv and summary.json; None writes nothing.
         names: Only these cases ("volume-7"), for example the held-out ones; None means all.
+        only_matching: Score the cases that have both a prediction and a reference, instead of raising for the others.
         overwrite: Replace scores that are in `output` already.
         n_jobs: Cases scored at a time, each in a process of its own; -1 for as many as there are processors. The
             scores are the same for any number.
@@ -83,16 +86,35 @@ def evaluate(
         OutputError: `output` holds scores already, or cannot be written.
     """
     if output is not None:
-        _require_no_scores(output_folder(output), overwrite)
-    pairs = pair_masks(predictions, references, names)
+        _require_no_scores(Path(output), overwrite)
+    pairs = pair_masks(predictions, references, names, only_matching)
     jobs = joblib.Parallel(n_jobs=min(n_jobs, len(pairs)), return_as="generator")(
         joblib.delayed(_score_pair)(pair) for pair in pairs
     )
-    rows = list(track(jobs, "scoring", total=len(pairs), console=Console(stderr=True), transient=True))
+    console = Console(stderr=True)
+    rows = list(
+        track(jobs, "scoring", total=len(pairs), console=console, transient=True, disable=not console.is_terminal)
+    )
     scores = _tables(rows)
     if output is not None:
         write_scores(scores, output, overwrite=overwrite)
     return scores
+
+
+def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False) -> Scores:
+    """Score what a run predicted of the study's held-out cases, into the run's scores; raises as `evaluate` does."""
+    if not workspace.predictions(run).is_dir():
+        raise InputError(
+            f"{workspace.folder} has no predictions of a run {run!r}: "
+            f"`lits predict --workspace {workspace.folder} --run {run}` makes them"
+        )
+    return evaluate(
+        workspace.predictions(run),
+        workspace.data,
+        workspace.scores_folder(run),
+        names=workspace.held_out,
+        overwrite=overwrite,
+    )
 
 
 def score_case(name: str, reference: np.ndarray, prediction: np.ndarray, spacing_mm: Spacing) -> tuple[Row, list[Row]]:
@@ -229,11 +251,12 @@ def read_scores(folder: str | Path) -> Scores:
 
 
 def _score_pair(pair: MaskPair) -> tuple[Row, list[Row]]:
-    return score_case(pair.case, _read_labels(pair.reference), _read_labels(pair.prediction), pair.spacing_mm)
+    reference = _read_labels(pair.reference, pair.grid)
+    return score_case(pair.case, reference, _read_labels(pair.prediction), pair.spacing_mm)
 
 
-def _read_labels(path: Path) -> np.ndarray:
-    mask = read_mask(path)
+def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
+    mask = read_mask(path, grid)
     if mask.max() > TUMOR:
         raise InputError(f"{path}: expected the labels 0 background, 1 liver and 2 tumour, found {mask.max()}")
     return mask
@@ -277,6 +300,4 @@ def _summarize_region(cases: pd.DataFrame, region: str) -> dict[str, Any]:
 def _require_no_scores(folder: Path, overwrite: bool) -> None:
     there = [name for name in _FILES if (folder / name).exists()]
     if there and not overwrite:
-        raise OutputError(
-            f"{folder} has scores already ({', '.join(there)}); choose another folder, or overwrite them explicitly"
-        )
+        raise OutputError(f"{folder} has scores already ({', '.join(there)}); give another folder, or --overwrite")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lits_toolkit.study.scores import Scores
 
 COHORT = "cohort.json"
+RUN = "cascade"
+"""The run that is meant where none is named."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,22 @@ class Workspace:
     def split(self) -> Split:
         """Names of the cases to train on, to choose the weights by, and held out."""
         return Split(**{part: tuple(names) for part, names in self._cohort()["split"].items()})
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Names of the cases that a run predicts and is scored on: the test part, or validation where there is none."""
+        return self.split.test or self.split.validation
+
+    def held_out_cases(self) -> list[CaseFiles]:
+        """The held-out cases' files; InputError where there are none, or some are no longer in the cohort."""
+        names = self.held_out
+        if not names:
+            raise InputError(f"{self.folder} holds no case out: `lits prepare --test 0.1` does, in another workspace")
+        cases = {case.name: case for case in self.cohort_cases()}
+        missing = [name for name in names if name not in cases]
+        if missing:
+            raise InputError(f"{self.data} no longer has {', '.join(missing)}, which this study holds out")
+        return [cases[name] for name in names]
 
     def refuse_other_data(self, data: Path) -> None:
         """SettingError where this is the workspace of another cohort already."""

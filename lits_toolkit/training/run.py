@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.files import output_folder, read_json, replacing
+from lits_toolkit.files import output_folder, read_json, remove, replacing, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, save_model
@@ -41,19 +41,19 @@ def train(
     """Train a network into the model folder `folder` and return it.
 
     The cases are prepared ones (.b2nd) with masks. Interrupted at any moment, the same call goes on from the last
-    finished epoch; finished, it returns at once. The folder's weights are those of the best validation Dice.
-    Raises SettingError where the folder holds a run of other settings and `overwrite` is False, InputError where
-    a case cannot be trained on.
+    finished epoch; finished, it returns at once, or goes on where `settings.epochs` are more than before, on the
+    cosine of the longer run. The folder's weights are those of the best validation Dice. Raises SettingError where
+    the folder holds a run of other settings and `overwrite` is False, InputError where a case cannot be trained on.
     """
-    folder = output_folder(folder)
-    build_model(settings.model)  # an unknown name is told before anything is read
+    folder = Path(folder)
+    if build_model(settings.model).dimensions != 2:  # told, as an unknown name is, before anything is read
+        raise SettingError(f"{settings.model}: 3D networks cannot be trained yet, take one whose name begins with 2d")
     prepared = [PreparedCase(Path(p)) for p in train_cases], [PreparedCase(Path(p)) for p in validation_cases]
     size, window = _common_grid([*prepared[0], *prepared[1]])
     if size % (32 * settings.reduce):
         raise SettingError(f"reduce {settings.reduce}: expected a size of 32 times it or a multiple, found {size}")
-    if overwrite:
-        for name in (HISTORY, CHECKPOINT, WEIGHTS, DESCRIPTION):
-            (folder / name).unlink(missing_ok=True)
+    if settings.crop is not None and settings.crop > size // settings.reduce:
+        raise SettingError(f"crop: expected at most the slices' own {size // settings.reduce}, found {settings.crop}")
     description = {
         "name": settings.model,
         "stage": settings.stage,
@@ -64,8 +64,8 @@ def train(
         "validation_cases": [case.name for case in prepared[1]],
         "versions": {package: version(package) for package in ("lits-toolkit", "torch", "lightning")},
     }
-    history = _history_of_same_run(folder, description)
-    if len(history) >= settings.epochs:
+    history = [] if overwrite else _history_of_same_run(folder, description)
+    if len(history) == settings.epochs:
         return folder
 
     keep_large_allocations()
@@ -80,6 +80,13 @@ def train(
     checks = DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers)
     if not len(batches):
         raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
+    output_folder(folder)
+    if overwrite:
+        for name in (CHECKPOINT, HISTORY, WEIGHTS, DESCRIPTION):
+            remove(folder / name)
+    if history:  # the best epoch so far stays the best; the run is longer from here on
+        description = read_json(folder / DESCRIPTION) | description
+        write_json(folder / DESCRIPTION, description)
     task = SegmentationTask(settings, steps=settings.epochs * len(batches))
     record = _Record(folder, description, history, progress)
     with _quiet_lightning():
@@ -106,12 +113,13 @@ def train(
 
 
 def read_history(folder: str | Path) -> list[dict[str, float]]:
-    """The rows of `history.csv` in a model folder, an empty list where no epoch is finished."""
+    """The rows of `history.csv` in a model folder, an empty list where no epoch is finished; "epoch" is an int."""
     path = Path(folder) / HISTORY
     if not path.is_file():
         return []
     with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        return [{name: int(v) if name == "epoch" else float(v) for name, v in row.items()} for row in rows]
 
 
 class _Record(lightning.Callback):
@@ -166,7 +174,7 @@ class _Record(lightning.Callback):
             writer.writerows(self.history)
         with replacing(self.folder / CHECKPOINT) as partial:
             trainer.save_checkpoint(partial)
-        state = f"epoch {row['epoch']:.0f}  loss {row['train_loss']:.3f}  Dice {row['validation_dice']:.3f}"
+        state = f"epoch {row['epoch']}  loss {row['train_loss']:.3f}  Dice {row['validation_dice']:.3f}"
         self.bar.update(self.task, state=state)
 
 
@@ -177,15 +185,20 @@ def _history_of_same_run(folder: Path, description: dict[str, Any]) -> list[dict
     saved = read_json(folder / DESCRIPTION)
     fields = ("size", "window", "train_cases", "validation_cases")
     differing = [key for key in fields if saved.get(key) != description[key]]
+    state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    history = read_history(folder)[: state["epoch"] + 1]
     old, new = saved["settings"], description["settings"]
-    differing += [f"{key} {old.get(key)!r} → {new[key]!r}" for key in new if old.get(key) != new[key]]
+    differing += [
+        f"{key} {old.get(key)!r} → {new[key]!r}" for key in new if key != "epochs" and old.get(key) != new[key]
+    ]
+    if new["epochs"] < len(history):
+        differing.append(f"{len(history)} epochs done → {new['epochs']}")
     if differing:
         raise SettingError(
             f"{folder} holds a run of other settings ({'; '.join(differing)}): "
             "give the same ones to go on with it, or --overwrite to begin anew"
         )
-    state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    return read_history(folder)[: state["epoch"] + 1]
+    return history
 
 
 def _common_grid(cases: Sequence[PreparedCase]) -> tuple[int, tuple[int, int]]:

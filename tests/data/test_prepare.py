@@ -9,7 +9,7 @@ import pytest
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.data.phantom import make_phantom
-from lits_toolkit.data.prepare import fingerprint, prepare
+from lits_toolkit.data.prepare import fingerprint, prepare, write_prepared
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import OutputError, SettingError
@@ -166,3 +166,9 @@ def test_killed_in_the_middle_of_a_file_the_same_call_finishes(cohort, tmp_path,
     assert (tmp_path / "p" / "volume-0.b2nd").stat().st_mtime_ns == kept
     for name in names(tmp_path / "p"):
         assert PreparedCase(tmp_path / "p" / name).volume_slices(0, 12).max() > 0
+
+
+def test_a_case_that_finds_no_room_leaves_nothing(tmp_path, small_disk):
+    with pytest.raises(OutputError, match=r"cannot write .*a\.b2nd"):
+        write_prepared(make_phantom(0, size=32, slices=8), tmp_path / "a.b2nd", size=32)
+    assert not list(tmp_path.iterdir())

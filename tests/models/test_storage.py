@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from lits_toolkit.errors import InputError
+from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model, save_model
 
@@ -42,3 +42,9 @@ def test_damaged_weights_and_an_alien_description(tmp_path):
     (tmp_path / "model.json").write_text(json.dumps({"name": "2d-mobilenet_v2-top"}))
     with pytest.raises(InputError, match="stage, window, size"):
         load_model(tmp_path)
+
+
+def test_weights_that_find_no_room_leave_nothing(tmp_path, small_disk):
+    with pytest.raises(OutputError, match=r"cannot write .*weights\.safetensors"):
+        save_model(tmp_path / "model", build_model("2d-mobilenet_v2-top"), {"name": "x"})
+    assert not list((tmp_path / "model").iterdir())

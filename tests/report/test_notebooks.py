@@ -69,7 +69,7 @@ def test_a_wrong_type_is_told(name, given, words):
 
 
 def test_an_unknown_name_is_told_with_the_nearest():
-    with pytest.raises(SettingError, match="no notebook has a parameter 'smok'; the nearest is 'smoke'"):
+    with pytest.raises(SettingError, match=r"no notebook has a parameter 'smok'; the nearest is 'smoke'.* count, "):
         fit_parameters({"smok": True}, KNOWN, {})
 
 

@@ -20,6 +20,12 @@ def test_figures_are_found_by_their_own_name_and_by_their_notebooks():
     assert {entry.notebook for entry in find_figures(["01_data", "training"])} == {"01_data", "04_training"}
 
 
+@pytest.mark.parametrize("name", ["05_prediction", "05_prediction.png", "05_browse_predictions.ipynb"])
+def test_figures_are_found_by_the_files_that_a_reader_sees(name):
+    assert [entry.name for entry in find_figures([name])] == ["prediction"]
+
+
 def test_an_unknown_figure_is_told_with_the_nearest():
-    with pytest.raises(SettingError, match="no figure or notebook is called 'trainin'; the nearest is 'training'"):
+    with pytest.raises(SettingError, match="no figure or notebook is called 'trainin'; the nearest is '") as told:
         find_figures(["trainin"])
+    assert all(entry.name in str(told.value) and entry.notebook in str(told.value) for entry in FIGURES)

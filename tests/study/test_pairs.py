@@ -5,7 +5,7 @@ import pytest
 from lits_toolkit.data.case import Grid
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.errors import GeometryError, InputError
-from lits_toolkit.study.pairs import pair_masks
+from lits_toolkit.study.pairs import find_unmatched, pair_masks
 
 AFFINE = np.diag([-0.7, -0.8, 2.5, 1.0])
 GRID = Grid((4, 5, 3), AFFINE)
@@ -77,7 +77,8 @@ def test_missing_and_extra_predictions_are_all_listed(tmp_path, predictions):
         pair_masks(predictions, cohort)
     assert str(error.value) == (
         f"{predictions} has no prediction for volume-5, volume-21; {cohort} has no reference for "
-        "segmentation-4.nii.gz, segmentation-10.nii.gz, segmentation-30.nii.gz"
+        "segmentation-4.nii.gz, segmentation-10.nii.gz, segmentation-30.nii.gz; "
+        "--only-matching scores the cases that have both"
     )
 
 
@@ -102,14 +103,23 @@ def test_folders_without_masks_say_what_was_expected(tmp_path, predictions):
     empty.mkdir()
     (empty / "notes.txt").touch()
     (empty / ".partial-1234-segmentation-2.nii.gz").touch()
-    for pair in ((predictions, empty), (empty, predictions)):
-        with pytest.raises(InputError, match=r"empty has no masks; expected files named segmentation-N\.nii\.gz"):
-            pair_masks(*pair)
+    with pytest.raises(InputError, match=r"empty has no masks; expected files named segmentation-N\.nii\.gz"):
+        pair_masks(empty, predictions)
+    with pytest.raises(InputError, match=r"no CT volume in .*empty"):
+        pair_masks(predictions, empty)
     for pair in ((predictions, tmp_path / "nowhere"), (tmp_path / "nowhere", predictions)):
         with pytest.raises(InputError, match="nowhere is not a folder"):
             pair_masks(*pair)
     with pytest.raises(InputError, match="has volumes but no reference masks"):
         pair_masks(predictions, write_cohort(tmp_path / "cohort", 2, 10, masks=False))
+
+
+def test_what_has_no_counterpart_is_left_aside_and_named_when_asked(tmp_path, predictions):
+    cohort = write_cohort(tmp_path / "cohort", 2, 5, 21)
+    assert [pair.case for pair in pair_masks(predictions, cohort, only_matching=True)] == ["volume-2"]
+    assert find_unmatched(predictions, cohort) == (["volume-5", "volume-21"], ["volume-10"])
+    with pytest.raises(InputError, match="none of the masks"):
+        pair_masks(predictions, write_cohort(tmp_path / "other", 7), only_matching=True)
 
 
 def test_another_shape_is_refused_with_both_files_named(tmp_path):

@@ -64,3 +64,24 @@ def test_models_are_listed_by_stage(workspace):
         (folder / "model.json").write_text("{}")
     assert workspace.models("liver") == ["a", "b"]
     assert workspace.models("tumor") == []
+
+
+@pytest.mark.parametrize(
+    ("split", "held_out"),
+    [(SPLIT, ("volume-10",)), (Split(("volume-0",), ("volume-1", "volume-10")), ("volume-1", "volume-10"))],
+)
+def test_the_held_out_cases_are_the_test_part_or_else_validation(workspace, tmp_path, split, held_out):
+    other = Workspace(tmp_path / "other")
+    other.begin(workspace.data, split, "")
+    assert other.held_out == held_out
+    assert tuple(case.name for case in other.held_out_cases()) == held_out
+
+
+def test_held_out_cases_that_are_not_there_are_told(workspace, tmp_path):
+    (workspace.data / "volume-10.nii.gz").unlink()
+    with pytest.raises(InputError, match="no longer has volume-10"):
+        workspace.held_out_cases()
+    none = Workspace(tmp_path / "none")
+    none.begin(workspace.data, Split(("volume-0",), ()), "")
+    with pytest.raises(InputError, match="holds no case out"):
+        none.held_out_cases()

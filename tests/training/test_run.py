@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,31 @@ def test_a_finished_run_returns_at_once_and_changes_nothing(finished, cases):
     before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
     train(finished, cases[:2], cases[2:], SETTINGS, progress=False)
     assert {path.name: path.stat().st_mtime_ns for path in finished.iterdir()} == before
+
+
+def test_a_finished_run_goes_on_when_asked_for_more_epochs(finished, cases, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "model")
+    longer = replace(SETTINGS, epochs=3)
+    train(folder, cases[:2], cases[2:], longer, progress=False)
+    history = read_history(folder)
+    assert history[:2] == read_history(finished)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    description = load_model(folder).description
+    assert description["settings"]["epochs"] == 3
+    best = max(history, key=lambda row: row["validation_dice"])
+    assert (description["best_epoch"], description["validation_dice"]) == (best["epoch"], best["validation_dice"])
+    before = (folder / "last.ckpt").stat().st_mtime_ns
+    train(folder, cases[:2], cases[2:], longer, progress=False)
+    assert (folder / "last.ckpt").stat().st_mtime_ns == before
+    with pytest.raises(SettingError, match="3 epochs done → 2"):
+        train(folder, cases[:2], cases[2:], SETTINGS, progress=False)
+
+
+def test_its_files_obey_the_umask_and_epochs_are_whole_numbers(finished):
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in finished.iterdir()} == {0o666 & ~umask}
+    assert (finished / "history.csv").read_text().splitlines()[1].startswith("1,")
 
 
 def test_other_settings_are_refused_and_named(finished, cases):
@@ -102,6 +128,20 @@ def test_an_unknown_model_and_cases_without_masks_are_told(cases, tmp_path):
     write_prepared(replace(bare, reference=None), tmp_path / "bare.b2nd", size=32)
     with pytest.raises(InputError, match="bare"):
         train(tmp_path / "b", [tmp_path / "bare.b2nd"], cases[2:], SETTINGS, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model": "3d-mobilenet_v2-top"}, "3D networks cannot be trained yet"),
+        ({"crop": 64}, "crop: expected at most the slices' own 32, found 64"),
+        ({"batch_size": 1000}, "batch_size 1000 is more than"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_and_leaves_no_folder(cases, tmp_path, changed, said):
+    with pytest.raises(SettingError, match=said):
+        train(tmp_path / "a", cases[:2], cases[2:], replace(SETTINGS, **changed), progress=False)
+    assert not (tmp_path / "a").exists()
 
 
 def test_model_json_is_readable_json(finished):

@@ -1,0 +1,121 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from lits_toolkit.data.case import CaseFiles, Grid
+from lits_toolkit.data.nifti import write_mask, write_volume
+from lits_toolkit.data.reading import read_mask
+from lits_toolkit.errors import InputError, OutputError, SettingError
+from lits_toolkit.inference import predict
+from lits_toolkit.inference.predict import RECORD, predict_cases
+from tests.inference.test_cascade import model
+
+TUMOR, LIVER = model("tumor", 0, 60, size=32), model("liver", 0, 150, size=32)
+GRID = Grid((32, 32, 4), np.diag([-2.0, -2.0, 5.0, 1.0]))
+
+
+@pytest.fixture
+def cases(tmp_path):
+    """Three cases; the second cannot be read unless a test mends it."""
+    found = []
+    for index in range(3):
+        volume = np.full((4, 32, 32), -100, np.int16)
+        volume[:, 4:28, 4:28] = 100
+        volume[1, 10:16, 10 : 13 + index] = 20
+        path, mask = tmp_path / f"volume-{index}.nii.gz", tmp_path / f"segmentation-{index}.nii.gz"
+        write_volume(volume, GRID, path)
+        write_mask((volume > 0).astype(np.uint8), GRID, mask)
+        found.append(CaseFiles(f"volume-{index}", path, mask))
+    return found
+
+
+@pytest.fixture
+def predicted(monkeypatch):
+    """Names of the cases that were really computed."""
+    names = []
+    original = predict.read_case
+    monkeypatch.setattr(predict, "read_case", lambda files: (names.append(files.name), original(files))[1])
+    return names
+
+
+def test_the_record_says_what_was_made_of_what(cases, tmp_path):
+    seen = []
+    predictions = predict_cases(cases, tmp_path / "out", TUMOR, LIVER, done=seen.append)
+    assert seen == predictions
+    record = json.loads((tmp_path / "out" / RECORD).read_text())
+    assert [row["case"] for row in record["cases"]] == ["volume-0", "volume-1", "volume-2"]
+    assert record["cases"][1]["source"][0][0] == str(cases[1].volume.resolve())
+    voxels = np.count_nonzero(read_mask(tmp_path / "out" / "segmentation-1.nii.gz") == 2)
+    assert record["cases"][1]["tumor_ml"] == pytest.approx(voxels * 20 / 1000)
+
+
+def test_masks_of_the_same_models_and_files_are_kept(cases, tmp_path, predicted):
+    first = predict_cases(cases[:2], tmp_path / "out", TUMOR, LIVER)
+    second = predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    assert second[:2] == first
+    assert predicted == ["volume-0", "volume-1", "volume-2"]
+    predict_cases(cases, tmp_path / "out", TUMOR, LIVER, overwrite=True)
+    assert len(predicted) == 6
+
+
+@pytest.mark.parametrize("moment", ["write_json", "write_mask"])
+def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predicted, monkeypatch, moment):
+    original, calls = getattr(predict, moment), []
+
+    def interrupt(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        original(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(predict, moment, interrupt)
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER)) == 3
+    assert predicted == ["volume-0", "volume-1", "volume-1", "volume-2"]
+
+
+def test_a_mask_of_unknown_origin_is_refused(cases, tmp_path, predicted):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "segmentation-1.nii.gz").write_text("somebody's")
+    with pytest.raises(OutputError, match=r"already has segmentation-1\.nii\.gz.*--overwrite"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    assert not predicted
+    assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER, overwrite=True)) == 3
+
+
+def test_another_ct_of_the_same_name_does_not_pass_for_the_first(cases, tmp_path):
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
+    (tmp_path / "b").mkdir()
+    other = CaseFiles("volume-0", tmp_path / "b" / "volume-0.nii.gz")
+    shutil.copy(cases[2].volume, other.volume)
+    with pytest.raises(OutputError, match=r"already has segmentation-0\.nii\.gz"):
+        predict_cases([other], tmp_path / "out", TUMOR, LIVER)
+    with pytest.raises(InputError, match="would share one mask's name"):
+        predict_cases([cases[0], other], tmp_path / "elsewhere", TUMOR, LIVER)
+
+
+def test_masks_of_other_models_are_not_mixed(cases, tmp_path):
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
+    with pytest.raises(OutputError, match="predictions of other models"):
+        predict_cases(cases[1:2], tmp_path / "out", TUMOR)
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, overwrite=True)
+    assert json.loads((tmp_path / "out" / RECORD).read_text())["liver_model"] == "reference"
+
+
+def test_one_unreadable_file_does_not_stop_the_others(cases, tmp_path):
+    cases[1].volume.write_text("this is text")
+    with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"segmentation-0.nii.gz", "segmentation-2.nii.gz", RECORD}
+
+
+def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
+    with pytest.raises(SettingError, match="expected a model of the tumor stage"):
+        predict_cases(cases, tmp_path / "out", LIVER, TUMOR)
+    with pytest.raises(InputError, match="volume-0 have none"):
+        predict_cases([CaseFiles("volume-0", cases[0].volume)], tmp_path / "out", TUMOR)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,58 @@
+"""What the README prints is run as it is printed."""
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from joblib.externals.loky import get_reusable_executor
+
+from lits_toolkit.cli import main
+from lits_toolkit.data.case import mask_file_name
+from lits_toolkit.data.phantom import plan_random, write_cohort
+from lits_toolkit.report import lab
+from lits_toolkit.report.registry import FIGURES
+from lits_toolkit.study.workspace import Workspace
+
+README = Path(__file__).parents[1] / "README.md"
+SMALLER = {"prepare": ["--size", "64"], "train": ["--epochs", "1"], "figures": ["-p", "smoke=true"]}
+"""Added to the commands of the README, so that they take seconds."""
+
+
+def commands():
+    """The lines of "Your own data" that begin with lits, as arguments."""
+    block = README.read_text().split("## Your own data")[1].split("\n## ")[0]
+    return [shlex.split(line, comments=True)[1:] for line in re.findall(r"^    (lits .*)$", block, re.MULTILINE)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the README's reader stands: DATA is a LiTS cohort in two batches, CT.nii.gz one more CT."""
+    plans = plan_random(5, seed=0, size=64, slices=16)
+    for number, batch in enumerate((plans[0::2], plans[1::2]), start=1):
+        files = write_cohort(batch, tmp_path / "DATA" / f"batch {number}", n_jobs=1, progress=False)
+    shutil.move(files[-1].volume, tmp_path / "CT.nii.gz")
+    files[-1].reference.unlink()
+    get_reusable_executor().shutdown(wait=True)  # workers of earlier tests stand in another folder
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    get_reusable_executor().shutdown(wait=True)
+
+
+def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(lab, "_run_lab", lambda *place: opened.append(place))
+    for arguments in commands():
+        monkeypatch.setattr(sys, "argv", ["lits", *arguments, *SMALLER.get(arguments[0], [])])
+        main()
+    study = Workspace(folder / "study")
+    assert {path.name for path in study.predictions("cascade").glob("*.nii.gz")} == {
+        mask_file_name(name) for name in study.split.test
+    }
+    assert study.runs() == ["cascade"]
+    assert {path.name for path in study.figures.glob("*.png")} == {entry.file for entry in FIGURES}
+    assert (folder / "masks" / "segmentation-CT.nii.gz").is_file()
+    assert [len(place) for place in opened] == [2, 1]
+    assert "left out" not in capsys.readouterr().err

@@ -1,0 +1,37 @@
+import math
+
+import pytest
+
+from lits_toolkit.errors import SettingError
+from lits_toolkit.training.settings import TrainSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("stage", "lesion", "one of liver, tumor"),
+        ("slices", "some", "one of None, all, liver, tumor"),
+        ("loss", "mse", "one of cross_entropy, dice, cross_entropy_and_dice"),
+        ("epochs", 0, "at least 1"),
+        ("batch_size", 0, "at least 1"),
+        ("reduce", 0, "at least 1"),
+        ("cases_together", -3, "at least 1"),
+        ("learning_rate", -1.0, "more than 0"),
+        ("learning_rate", math.nan, "more than 0"),
+        ("learning_rate", math.inf, "more than 0"),
+        ("weight_decay", -1e-4, "0 or more"),
+        ("workers", -1, "0 or more"),
+        ("seed", -1, "0 or more"),
+        ("warm_up", 1.5, "a share between 0 and 1"),
+        ("crop", 50, "a multiple of 32"),
+        ("crop", 0, "a multiple of 32"),
+    ],
+)
+def test_a_value_that_no_run_can_have_is_named(name, value, expected):
+    with pytest.raises(SettingError) as told:
+        TrainSettings(**{name: value})
+    assert str(told.value) == f"{name}: expected {expected}, found {value}"
+
+
+def test_what_can_be_run_is_allowed():
+    TrainSettings(crop=96, warm_up=0, weight_decay=0, slices=None, epochs=1)
