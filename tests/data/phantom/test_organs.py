@@ -19,7 +19,7 @@ def test_the_spleen_is_its_tissue_on_the_left_behind(abdomens):
         (layer,) = spleen_layers(abdomen.patient)
         level = layer.level(part)
         inside = level < -4
-        assert 40 < np.count_nonzero(level < 0) * 0.125 < 500  # ml of the scanner's: 5 mm voxels
+        assert 10 < np.count_nonzero(level < 0) * 0.125 < 500  # ml
         assert part.x[inside].min() > 30
         assert part.y[inside].mean() > 10
         assert (part.landmarks["cavity"][level < 0] < 0).all()

@@ -17,9 +17,7 @@ from lits_toolkit.data.phantom.space import Part
 
 @pytest.fixture
 def scanner():
-    return replace(
-        draw_scanner(np.random.default_rng(0), (2.5, 0.75, 0.75)), cutoff_per_mm=0.25, lying=0.0, metal=None
-    )
+    return replace(draw_scanner(np.random.default_rng(0), (2.5, 0.75, 0.75)), cutoff_per_mm=0.25, lying=0.0, metal=None)
 
 
 def filtered(passed, shape, draws=12):
