@@ -83,7 +83,7 @@ def draw_case(plan: Plan) -> Case:
 def _draw(plan: Plan, random: np.random.Generator) -> Case | None:
     """One patient of the plan; None where its liver has no room for the planned tumours."""
     patient = draw_patient(random)
-    axes, patient = _frame(plan, patient)
+    axes, patient = frame(plan, patient)
     spacing = tuple(float(axis[1] - axis[0]) for axis in axes)
     stomach = stomach_layers(patient)
     liver = draw_liver(patient, stomach[0].level)
@@ -113,7 +113,7 @@ def _draw(plan: Plan, random: np.random.Generator) -> Case | None:
     return Case(plan.name, volume, _grid(random, axes), mask)
 
 
-def _frame(plan: Plan, patient: Patient) -> tuple[Axes, Patient]:
+def frame(plan: Plan, patient: Patient) -> tuple[Axes, Patient]:
     """The voxels' places in mm, and the patient laid so that the liver is among them."""
     random = patient.random
     scale = patient.warp.scale
