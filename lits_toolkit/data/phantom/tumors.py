@@ -24,6 +24,8 @@ KINDS = {
 }
 """What tumours look like, with the share of each."""
 ATTEMPTS = 40
+SCOUT_MM = 4.0
+"""Between the places that a look at the liver notes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +96,15 @@ class Room:
     """(n,) from the liver's surface, in the scanner's mm."""
 
 
-def scout(patient: Patient, liver: Liver, axes: Axes, step_mm: float = 4.0) -> Room:
+def scout(patient: Patient, liver: Liver, axes: Axes) -> Room:
     """Where there is liver within the volume."""
-    coarse = tuple(np.arange(axis[0], axis[-1], step_mm) for axis in axes)
-    part = Part.empty((coarse[0], coarse[1], coarse[2]), patient.warp, step_mm)
+    coarse = tuple(np.arange(axis[0], axis[-1], SCOUT_MM) for axis in axes)
+    part = Part.empty((coarse[0], coarse[1], coarse[2]), patient.warp, SCOUT_MM)
     mark_torso(part, patient)
     inside = np.ascontiguousarray(liver.level(part) < 0)
     if inside.any():
         inside = cc3d.largest_k(inside, k=1, connectivity=6).astype(bool)
-    depth = edt.edt(inside, anisotropy=(step_mm,) * 3)
+    depth = edt.edt(inside, anisotropy=(SCOUT_MM,) * 3)
     return Room(np.stack([part.z[inside], part.y[inside], part.x[inside]], 1), depth[inside])
 
 
@@ -112,13 +114,17 @@ def grow_tumors(
     """One tumour per size in voxels, none touching another; the tumours and the (z, y, x) bool array of their voxels.
 
     With `exact`, each size is kept to the voxel wherever there is room; where there is none it is tried with ever
-    less regard to form, and at last left out. Without, what finds no room is left out at once.
+    less regard to form, and at last left out. Without, what finds no room is left out at once, and so is what would be
+    more than half of the liver, as many voxels are where they are coarse.
     """
     spacing = [float(axis[1] - axis[0]) for axis in axes]
     scale = float(np.prod(patient.warp.scale)) ** (1 / 3)
     taken = np.zeros([len(axis) for axis in axes], bool)
     tumors: list[Tumor] = []
+    liver_voxels = len(room.places) * SCOUT_MM**3 / float(np.prod(spacing))
     for voxels in sorted(sizes, reverse=True):
+        if not exact and voxels > liver_voxels / 2:
+            continue
         radius = (3 * voxels * float(np.prod(spacing)) / (4 * np.pi)) ** (1 / 3) / scale
         for attempt in range(ATTEMPTS if exact else 6):
             draft = _draft(patient.random, room, radius, tumors, ease=attempt / ATTEMPTS if exact else 0)

@@ -91,7 +91,7 @@ def _grow(
         for step in np.linspace(0, 1, pieces + 1)[1:]:
             nodes.append(known[from_here] + step * way + np.sin(np.pi * step) * bend)
             parents.append(from_here if step * pieces <= 1 + 1e-6 else len(nodes) - 2)
-    # Murray's law: the cube of a radius is the sum of the cubes of those it branches into
+    # Murray's law, by the power 2.5 instead of his 3: that of a radius is the sum of those it branches into
     load = np.zeros(len(nodes))
     for node in range(len(nodes) - 1, 0, -1):
         load[node] = max(load[node], 1)
