@@ -40,7 +40,7 @@ class DemoSettings:
     """Passes over all slices of the training cases."""
     tumor_epochs: int = 18
     """Passes over their slices with liver, as crops."""
-    seed: int = 1
+    seed: int = 4
     """Of the cohort and of the training. On this cohort no threshold reaches a tumour Dice of 0.35."""
 
     @property

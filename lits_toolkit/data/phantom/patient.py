@@ -90,17 +90,18 @@ def draw_patient(random: np.random.Generator) -> Patient:
 
 def draw_tissues(random: np.random.Generator) -> Tissues:
     """A phase (portal-venous in most, arterial, late, or without contrast) with what it brightens."""
-    phase = random.choice(["portal", "arterial", "late", "none"], p=[0.58, 0.2, 0.12, 0.1])
-    dose = random.uniform(0.75, 1.25)
-    plain_liver = random.normal(57, 4) - (random.uniform(8, 55) if random.random() < 0.25 else 0)  # the fatty liver
+    phase = random.choice(["portal", "arterial", "late", "none"], p=[0.52, 0.2, 0.14, 0.14])
+    plain_liver = random.normal(57, 4) - (random.uniform(10, 55) if random.random() < 0.28 else 0)  # the fatty liver
     blood = random.normal(42, 3)
+    # the dose, and a tube's low voltage, spread the liver's HU far more widely than in patients: none is its own
+    dose = random.uniform(0.25, 2.1) if phase == "portal" else random.uniform(0.6, 1.5)
     rise = {
         # arteries, portal vein, hepatic veins, cava, liver, spleen, cortex, marrow, pancreas, wall of the gut
-        "portal": (random.uniform(90, 160), random.uniform(95, 155), random.uniform(75, 140), random.uniform(60, 130),
-                   random.uniform(38, 66), random.uniform(55, 85), 140, 110, random.uniform(35, 55), 45),
-        "arterial": (random.uniform(180, 330), random.uniform(10, 90), random.uniform(0, 15), random.uniform(5, 60),
-                     random.uniform(4, 22), random.uniform(50, 95), 150, 35, random.uniform(50, 75), 50),
-        "late": (random.uniform(50, 85), random.uniform(50, 85), random.uniform(48, 80), random.uniform(45, 80),
+        "portal": (random.uniform(90, 150), random.uniform(80, 120), random.uniform(66, 110), random.uniform(60, 120),
+                   52, random.uniform(55, 85), 140, 110, random.uniform(35, 55), 45),
+        "arterial": (random.uniform(180, 300), random.uniform(10, 80), random.uniform(0, 15), random.uniform(5, 60),
+                     random.uniform(4, 20), random.uniform(50, 95), 150, 35, random.uniform(50, 75), 50),
+        "late": (random.uniform(50, 85), random.uniform(50, 80), random.uniform(48, 75), random.uniform(45, 80),
                  random.uniform(28, 48), random.uniform(35, 55), 110, 120, random.uniform(25, 40), 35),
         "none": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
     }[str(phase)]  # fmt: skip

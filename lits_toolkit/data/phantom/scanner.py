@@ -34,7 +34,7 @@ def draw_scanner(random: np.random.Generator, spacing_mm: tuple[float, float, fl
     dose = (0.75 / spacing_mm[1]) ** 0.6 * (2.5 / spacing_mm[0]) ** 0.35
     metal = (random.uniform(-60, 60), random.uniform(-60, 60), random.uniform(-80, 80))
     return Scanner(
-        sigma_hu=float(np.clip(random.uniform(9, 24) * dose, 4, 45)),
+        sigma_hu=float(np.clip(random.uniform(9, 21) * dose, 4, 45)),
         cutoff_per_mm=random.uniform(0.16, 0.42),
         between_slices=float(np.clip(random.uniform(0.1, 0.6) / spacing_mm[0], 0, 0.6)),
         lying=random.uniform(0, 1.4),

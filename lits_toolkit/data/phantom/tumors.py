@@ -15,12 +15,12 @@ from lits_toolkit.data.phantom.space import Axes, Part, reached
 from lits_toolkit.data.phantom.torso import mark_torso
 
 KINDS = {
-    "hypodense": 0.34,
-    "hyperdense": 0.34,
-    "rim": 0.1,
-    "necrotic": 0.1,
-    "calcified": 0.05,
-    "faint": 0.07,
+    "hypodense": 0.36,
+    "hyperdense": 0.4,
+    "rim": 0.07,
+    "necrotic": 0.08,
+    "calcified": 0.04,
+    "faint": 0.05,
 }
 """What tumours look like, with the share of each."""
 ATTEMPTS = 40
@@ -140,7 +140,7 @@ def tumor_layers(patient: Patient, liver: Liver, tumors: Sequence[Tumor]) -> lis
     layers = []
     for tumor in tumors:
         texture = patient.field(5.5)
-        uneven = patient.random.uniform(2, 7)
+        uneven = patient.random.uniform(2, 5)
         inner = patient.random.uniform(0.25, 0.5)
         drop = patient.random.uniform(12, 32)
         chalk = patient.random.uniform(90, 420)
@@ -178,8 +178,8 @@ def cyst_layers(patient: Patient, room: Room, tumors: Sequence[Tumor]) -> list[L
     """Water in the liver, and spots of fat and blood: what is as dark or bright as a tumour and is none."""
     random = patient.random
     layers = []
-    for _ in range(random.poisson(1.8)):
-        radius = random.uniform(2.5, 11)
+    for _ in range(random.poisson(2.6)):
+        radius = random.uniform(3, 14)
         places = room.places[(room.depth_mm > 0.6 * radius) & _free(room.places, radius + 4, tumors)]
         if len(places) == 0:
             continue
@@ -223,9 +223,9 @@ def _draft(
     if kind in ("rim", "necrotic", "calcified") and radius < 7:
         kind = str(random.choice(["hypodense", "hyperdense"]))
     sign = {"hypodense": -1, "necrotic": -1, "hyperdense": 1}.get(kind, int(random.choice([-1, 1])))
-    contrast = {"faint": random.uniform(9, 16), "rim": random.uniform(16, 30)}.get(kind, random.uniform(26, 58))
+    contrast = {"faint": random.uniform(9, 16), "rim": random.uniform(20, 34)}.get(kind, random.uniform(38, 70))
     return Tumor(
-        blobs, kind, form == "outgrown", sign * contrast, float(random.choice([1, 1.6, 2.6], p=[0.45, 0.35, 0.2]))
+        blobs, kind, form == "outgrown", sign * contrast, float(random.choice([1, 1.6, 2.6], p=[0.5, 0.35, 0.15]))
     )
 
 

@@ -46,9 +46,9 @@ def draw_vessels(patient: Patient, places: np.ndarray) -> tuple[Tree, Tree]:
     dome, spine = patient.dome_mm[0], patient.spine_y
     gate = np.array([dome - 74, -4.0, -24.0])
     stem = [(np.array([dome - 118, spine - 44, 2.0]), gate, 6.8, 6.4)]
-    portal = stem + _grow(random, gate, 5.6, places, branches=int(random.integers(34, 60)))
+    portal = stem + _grow(random, gate, 5.6, places, branches=int(random.integers(26, 48)))
     cava = np.array([dome - 16, spine - 38, -18.0])
-    hepatic = _grow(random, cava, 5.2, places, branches=int(random.integers(26, 46)))
+    hepatic = _grow(random, cava, 5.2, places, branches=int(random.integers(20, 36)))
     return _tree(portal), _tree(hepatic)
 
 
