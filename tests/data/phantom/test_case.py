@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.data.phantom import Plan, draw_case, make_phantom
-from lits_toolkit.data.phantom.case import COVERAGE_MM, FIELD_OF_VIEW_MM
+from lits_toolkit.data.phantom.case import COVERAGE_MM, FIELD_OF_VIEW_MM, _grid
 from lits_toolkit.data.phantom.patient import draw_patient
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import SettingError
@@ -103,9 +103,16 @@ def test_an_unplanned_case_has_tumours_of_its_own(case):
     assert 1 <= ndimage.label(case.reference == 2)[1] <= 7
 
 
-def test_the_orientations_of_scanners_occur():
-    found = {make_phantom(index, size=32, slices=8).grid.orientation for index in range(12)}
-    assert {"LPS", "LAS", "RAS"} <= found <= {"LPS", "LAS", "RAS", "RPS", "LPI"}
+def test_all_orientations_of_scanners_occur_and_mean_the_same_places():
+    axes = (np.arange(8) * 5.0 - 17.5, np.arange(6) * 0.8 - 2.0, np.arange(7) * 0.9 - 2.7)
+    grids = [_grid(np.random.default_rng(seed), axes) for seed in range(150)]
+    assert {grid.orientation for grid in grids} == {"LPS", "LAS", "RAS", "RPS", "LPI"}
+    for grid in grids:
+        assert grid.axial_shape == (8, 6, 7)
+        assert grid.spacing_mm == pytest.approx((5, 0.8, 0.9))
+        z = grid.axial_affine[2, 3]  # the table's height is the scanner's own
+        np.testing.assert_allclose(grid.axial_affine[:, 3], [2.7, 2.0, z, 1])
+        np.testing.assert_allclose(grid.axial_affine[:3, :3], np.diag([-0.9, -0.8, 5]), atol=1e-12)
 
 
 def test_written_and_read_again_it_is_the_same_case_in_any_orientation(tmp_path, planned):
@@ -134,7 +141,8 @@ def test_noise_is_correlated_in_the_plane_as_a_reconstructions():
 
 def test_no_hu_threshold_finds_the_tumours(planned):
     """The best threshold of all, on either side and chosen with the answer at hand, inside the reference's liver."""
-    livers = [(case.volume[case.reference >= 1], case.reference[case.reference >= 1] == 2) for case in planned]
+    cases = planned + [draw_case(Plan("more", (0, index), 96, 24, (300, 60, 15))) for index in range(6, 10)]
+    livers = [(case.volume[case.reference >= 1], case.reference[case.reference >= 1] == 2) for case in cases]
     best = 0.0
     for threshold in range(-40, 260, 4):
         for sign in (-1, 1):

@@ -95,6 +95,7 @@ def test_the_gut_fills_the_lower_belly_with_soft_tissue_gas_and_fat(abdomens):
 
 
 def test_no_organ_is_cut_by_its_box(abdomens):
+    """A fillet may stand out by 2 mm; what a box reaches is taken more widely than that."""
     for abdomen in abdomens:
         part, patient = abdomen.part, abdomen.patient
         bladder = gall_bladder(patient)
@@ -107,7 +108,7 @@ def test_no_organ_is_cut_by_its_box(abdomens):
         ):
             beyond = np.zeros(part.z.shape, bool)
             for axis, (low, high) in zip((part.z, part.y, part.x), layer.box, strict=True):
-                beyond |= (axis < low - 1) | (axis > high + 1)
+                beyond |= (axis < low - 2) | (axis > high + 2)
             assert not (beyond & (layer.level(part) < 0)).any()
 
 
