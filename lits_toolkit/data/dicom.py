@@ -2,18 +2,23 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pydicom
 from pydicom.pixels import get_decoder
+from pydicom.uid import CTImageStorage
 
 from lits_toolkit.data.case import Grid, Note, Stored
 from lits_toolkit.data.folders import Entry, opened
 from lits_toolkit.data.planes import Plane, arrange, read_plane
-from lits_toolkit.errors import InputError
+from lits_toolkit.errors import InputError, LitsError
+
+T = TypeVar("T")
 
 PLUGINS = "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
 
@@ -37,8 +42,7 @@ def read_dicom(place: str | Path, series: str = "") -> Stored:
     """
     place = Path(place)
     with opened(place) as entries:
-        found = _images(entries, place, series)
-        slices = [Slice(_plane(dataset, path), path, _hu(dataset, path)) for dataset, path in found]
+        slices = _each(entries, place, series, lambda image, path: Slice(_plane(image, path), path, _hu(image, path)))
     return stack(slices, place)
 
 
@@ -56,12 +60,26 @@ def is_dicom(head: bytes) -> bool:
 
 def read_dataset(content: bytes, path: str | Path, pixels: bool = True) -> pydicom.Dataset:
     """A DICOM file's data set; InputError where it is none that can be read."""
+    with damage_told(path):
+        return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=not pixels)
+
+
+@contextmanager
+def damage_told(path: str | Path) -> Iterator[None]:
+    """Whatever pydicom raises on a damaged file, and it is of many kinds, as an InputError that names the file.
+
+    It converts values when they are asked for, so that this belongs around their use as well. Its warnings, of values
+    that break the standard and are mostly none of ours, are silenced.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that break the standard and are none of ours
-            return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=not pixels)
-    except Exception as error:  # pydicom raises of many kinds on a damaged file
-        raise InputError(f"{path}: expected a DICOM file, found none that can be read ({_line(error)})") from error
+            warnings.simplefilter("ignore")
+            yield
+    except LitsError:
+        raise
+    except Exception as error:
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: expected a DICOM file, found one that is cut off or damaged ({line})") from error
 
 
 def read_pixels(dataset: pydicom.Dataset, path: str | Path) -> np.ndarray:
@@ -77,23 +95,18 @@ def read_pixels(dataset: pydicom.Dataset, path: str | Path) -> np.ndarray:
             f"{PLUGINS} (or python-gdcm)",
             "compression",
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return dataset.pixel_array
-    except Exception as error:  # so do its decoders
-        raise InputError(f"{path}: its pixels are cut off or damaged ({_line(error)})") from error
+    with damage_told(path):
+        return dataset.pixel_array
 
 
 def read_slices(entries: list[Entry], place: Path) -> list[Slice]:
     """The images among some files, with their stored values and no rescaling; InputError where there is none."""
-    found = _images(entries, place)
-    return [Slice(_plane(dataset, path), path, read_pixels(dataset, path)) for dataset, path in found]
+    return _each(entries, place, "", lambda image, path: Slice(_plane(image, path), path, read_pixels(image, path)))
 
 
 def read_slices_grid(entries: list[Entry], place: Path, series: str = "") -> Grid:
     """The voxel grid of the images among some files, from their headers; raises as `read_dicom` does."""
-    return arrange([_plane(dataset, path) for dataset, path in _images(entries, place, series, pixels=False)], place)[0]
+    return arrange(_each(entries, place, series, _plane, pixels=False), place)[0]
 
 
 def stack(slices: list[Slice], place: Path) -> Stored:
@@ -132,26 +145,37 @@ def stack(slices: list[Slice], place: Path) -> Stored:
     return Stored(voxels, grid, place, tuple(notes))
 
 
-def _images(
-    entries: list[Entry], place: Path, series: str = "", pixels: bool = True
-) -> Iterator[tuple[pydicom.Dataset, Path]]:
-    """The data sets of one series of images, one after the other."""
+def _each(
+    entries: list[Entry],
+    place: Path,
+    series: str,
+    make: Callable[[pydicom.Dataset, Path], T],
+    pixels: bool = True,
+) -> list[T]:
+    """What is made of each image of one series; one data set at a time is in memory."""
+    made = []
     found = None
     for entry in entries:
         content = entry.read()
         if not is_dicom(content) and not entry.name.lower().endswith(".dcm"):
             continue
         path = place / entry.name
-        dataset = read_dataset(content, path, pixels)
-        uid = str(dataset.get("SeriesInstanceUID") or "")
-        if "Rows" not in dataset or dataset.get("Modality") == "SEG" or series not in ("", uid):
-            continue
-        if found not in (None, uid):
-            raise InputError(f"{place}: expected one series of slices, found several: give each a folder of its own")
-        found = uid
-        yield dataset, path
-    if found is None:
+        with damage_told(path):
+            dataset = read_dataset(content, path, pixels)
+            # the beginning of this UID, or nothing, is what a file has that is cut off in its first lines
+            kind = str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+            if "Rows" not in dataset and CTImageStorage.startswith(kind):
+                raise InputError(f"{path} is cut off: its header ends before the image; copy the file again")
+            uid = str(dataset.get("SeriesInstanceUID") or "")
+            if "Rows" not in dataset or dataset.get("Modality") == "SEG" or series not in ("", uid):
+                continue
+            if found not in (None, uid):
+                raise InputError(f"{place}: expected one series of slices, found several: give each its own folder")
+            found = uid
+            made.append(make(dataset, path))
+    if not made:
         raise InputError(f"{place}: expected DICOM slices{f' of series {series}' * bool(series)}, found none")
+    return made
 
 
 def _plane(dataset: pydicom.Dataset, path: Path) -> Plane:
@@ -184,7 +208,3 @@ def _missing(numbers: list[int], grid: Grid) -> str:
     places = [f"{number + 1} ({(grid.affine @ [0, 0, number, 1])[axis]:.1f} mm)" for number in numbers]
     more = f" and {len(places) - 10} more" if len(places) > 10 else ""
     return f"{len(numbers)} of {grid.shape[2]} slices are missing: {', '.join(places[:10])}{more}"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

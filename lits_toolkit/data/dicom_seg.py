@@ -7,7 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from lits_toolkit.data.case import LIVER, TUMOR, Grid, Note, Stored
-from lits_toolkit.data.dicom import read_dataset, read_pixels
+from lits_toolkit.data.dicom import damage_told, read_dataset, read_pixels
 from lits_toolkit.data.planes import Plane, arrange, read_plane
 from lits_toolkit.errors import GeometryError, InputError
 
@@ -26,7 +26,18 @@ def read_dicom_seg(path: str | Path, grid: Grid | None = None) -> Stored:
     of liver or tumour, GeometryError where a frame lies off the CT's voxels.
     """
     path = Path(path)
-    dataset = _read(path)
+    with damage_told(path):
+        return _mask(_read(path), path, grid)
+
+
+def read_dicom_seg_grid(path: str | Path) -> Grid:
+    """The voxel grid of a segmentation's own frames; raises as `read_dicom_seg` does."""
+    path = Path(path)
+    with damage_told(path):
+        return arrange(_planes(_read(path, pixels=False), path), path)[0]
+
+
+def _mask(dataset: Dataset, path: Path, grid: Grid | None) -> Stored:
     labels = _labels(dataset, path)
     planes = _planes(dataset, path)
     grid = arrange(planes, path)[0] if grid is None else grid
@@ -41,12 +52,6 @@ def read_dicom_seg(path: str | Path, grid: Grid | None = None) -> Stored:
     others = [name for number, name in _names(dataset).items() if number not in labels]
     message = f"{path}: neither liver nor tumour, and left out: {', '.join(others)}"
     return Stored(voxels, grid, path, (Note("segments-left-out", message),) if others else ())
-
-
-def read_dicom_seg_grid(path: str | Path) -> Grid:
-    """The voxel grid of a segmentation's own frames; raises as `read_dicom_seg` does."""
-    path = Path(path)
-    return arrange(_planes(_read(path, pixels=False), path), path)[0]
 
 
 def _read(path: Path, pixels: bool = True) -> Dataset:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lits_toolkit.data.case import LIVER, TUMOR, CaseFiles, Grid, Stored
+from lits_toolkit.data.case import LIVER, TUMOR, CaseFiles, Grid, Note, Stored
 from lits_toolkit.data.dicom import read_slices, read_slices_grid, stack
 from lits_toolkit.data.folders import Entry, opened
 from lits_toolkit.errors import GeometryError, InputError
@@ -74,6 +74,7 @@ def read_ircadb_masks(place: str | Path) -> Stored:
     with opened(place) as entries:
         structures = _structures(entries, place)
         grid: Grid | None = None
+        notes: list[Note] = []
         for name in sorted(structures, key=_label):
             part = stack(read_slices(structures[name], place), place / name)
             if grid is None:
@@ -81,8 +82,9 @@ def read_ircadb_masks(place: str | Path) -> Stored:
             elif part.grid.shape != grid.shape or not np.allclose(part.grid.affine, grid.affine, atol=1e-3):
                 raise GeometryError(f"{place}: {name} lies on a grid other than {first}'s")
             voxels[part.voxels != 0] = _label(name)
+            notes += part.notes
     assert grid is not None
-    return Stored(voxels, grid, place)
+    return Stored(voxels, grid, place, tuple(notes))
 
 
 def read_ircadb_masks_grid(place: str | Path) -> Grid:

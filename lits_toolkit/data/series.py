@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lits_toolkit.data.case import CaseFiles
-from lits_toolkit.data.dicom import is_dicom, read_dataset
+from lits_toolkit.data.dicom import damage_told, is_dicom, read_dataset
 from lits_toolkit.data.folders import natural
 from lits_toolkit.errors import InputError
 
@@ -62,19 +62,24 @@ def _head(path: Path) -> bytes:
 def _describe(paths: list[Path]) -> Series:
     for path in paths:
         try:
-            dataset = read_dataset(path.read_bytes(), path, pixels=False)
-        except (InputError, OSError):
+            with damage_told(path):
+                return _describe_file(path, paths)
+        except InputError:
             continue
-        scout = "LOCALIZER" in (dataset.get("ImageType") or ())
-        drawn_on = dataset.get("ReferencedSeriesSequence") or [{}]
-        return Series(
-            str(dataset.get("SeriesInstanceUID") or ""),
-            "LOCALIZER" if scout else str(dataset.get("Modality") or ""),
-            str(dataset.get("SeriesNumber") or ""),
-            tuple(paths),
-            str(drawn_on[0].get("SeriesInstanceUID") or ""),
-        )
     return Series("", "CT", "", tuple(paths))
+
+
+def _describe_file(path: Path, alike: list[Path]) -> Series:
+    dataset = read_dataset(path.read_bytes(), path, pixels=False)
+    scout = "LOCALIZER" in (dataset.get("ImageType") or ())
+    drawn_on = dataset.get("ReferencedSeriesSequence") or [{}]
+    return Series(
+        str(dataset.get("SeriesInstanceUID") or ""),
+        "LOCALIZER" if scout else str(dataset.get("Modality") or ""),
+        str(dataset.get("SeriesNumber") or ""),
+        tuple(alike),
+        str(drawn_on[0].get("SeriesInstanceUID") or ""),
+    )
 
 
 def series_cases(folder: Path, files: Sequence[Path]) -> list[CaseFiles]:

@@ -32,6 +32,8 @@ DRAWN_PIXEL_MM = 1.15
 """A finer image is drawn with pixels of this size and then enlarged: no scanner resolves more of soft tissue."""
 ATTEMPTS = 6
 """Patients that are tried before a plan is given up."""
+BLUR = 1.35
+"""Pixels over which an edge is blended: a scanner's own blur, beside partial volume."""
 SLAB = 6
 """Slices drawn at a time."""
 LESION_VOXELS = {"small": (220, 850), "medium": (1300, 7000), "large": (12500, 26000)}
@@ -178,7 +180,7 @@ def _scan(
     keep, share = np.sqrt(1 - scanner.between_slices**2), scanner.between_slices
     noise = _noise(random, passed, shape[1:])
     for start in range(0, len(z_axis), SLAB):
-        part = Part.empty((z_axis[start : start + SLAB], y_drawn, x_drawn), patient.warp, drawn)
+        part = Part.empty((z_axis[start : start + SLAB], y_drawn, x_drawn), patient.warp, BLUR * drawn)
         mark_torso(part, patient)
         part.landmarks["liver"] = _liver_level(part, patient, liver)
         paint(layers, part, patient.warp)

@@ -117,6 +117,6 @@ def draw_tissues(random: np.random.Generator) -> Tissues:
         30 + marrow,
         random.uniform(25, 42) + pancreas,
         random.uniform(30, 42) + gut,
-        random.uniform(46, 62) + 6 * (liver > 10),
+        random.uniform(24, 62) + 6 * (liver > 10),
         random.uniform(-116, -92),
     )
