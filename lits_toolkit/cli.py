@@ -172,10 +172,10 @@ def predict(
     tumor: str = "2d-mobilenet_v2-top",
     overwrite: bool = False,
 ) -> None:
-    """Segment CT files: NIfTI in, a NIfTI mask in the input's own geometry out.
+    """Segment CTs: NIfTI or DICOM in, a NIfTI mask in the input's own geometry out.
 
     Args:
-        inputs: CT files, or folders of them.
+        inputs: NIfTI files, folders of DICOM slices, or cohorts.
         workspace: Where the trained models are.
         output: The folder for the masks.
         liver: The liver stage's model, or "reference" to take the reference's liver.
@@ -273,7 +273,7 @@ def browse(case: Positional[Path], predictions: Path | None = None) -> None:
     """Open the slice browser on a case in JupyterLab.
 
     Args:
-        case: A CT file.
+        case: A NIfTI file, or a folder of DICOM slices.
         predictions: A folder of predicted masks, or one mask file.
     """
     from lits_toolkit.report.lab import browse_in_lab
