@@ -231,7 +231,7 @@ def predict(
 
     Args:
         workspace: Where the trained models are.
-        inputs: CT files, or folders of them. Without any, the study's held-out cases are predicted.
+        inputs: NIfTI files, folders of DICOM slices, or cohorts. Without any, the study's held-out cases are predicted.
         output: The folder for the masks; needed for files of your own, WORKSPACE/predictions/RUN for held-out cases.
         run: What the predictions of the held-out cases are called in the workspace.
         liver: The liver stage's model, or "reference" to take the reference's liver.
@@ -361,7 +361,7 @@ def browse(case: Positional[Path], predictions: OptionalPath = None) -> None:
     """Open the slice browser on a case in JupyterLab.
 
     Args:
-        case: A CT file.
+        case: A NIfTI file, or a folder of DICOM slices.
         predictions: A folder of predicted masks, or one mask file; without it the CT alone is shown.
     """
     from lits_toolkit.report.lab import browse_in_lab

@@ -87,11 +87,13 @@ class CaseFiles:
     """A case found on disk, of which no voxel has been read."""
 
     name: str
-    """The volume's file name without its endings: "volume-7", "test-volume-3", "patient_a"."""
+    """The volume's file name without its endings, or its folder's name: "volume-7", "patient_a", "3Dircadb1.4"."""
     volume: Path
+    """A NIfTI file, or a folder or zip file of DICOM slices; a path may go on inside a zip file."""
     reference: Path | None = None
+    """A NIfTI file, a DICOM-SEG, or a folder or zip file of 3D-IRCADb-01's masks."""
     series: str = ""
-    """The SeriesInstanceUID, where `volume` is a folder of several DICOM series."""
+    """The SeriesInstanceUID, where `volume` is a folder of DICOM series."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,9 @@ ALIKE = 1e-4
 SAME_PLACE_MM = 0.01
 """Slices nearer to each other than this lie at one place."""
 UNEVEN = 0.1
-"""How far a slice may be from its place on an even grid, as a share of the slices' distance: positions are rounded."""
+"""How far a slice may be from its place on an even grid, as a share of the slices' distance."""
+ROUNDED_MM = 0.1
+"""How far it may be in any case: some scanners write positions with one decimal."""
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -94,7 +96,7 @@ def arrange(planes: Sequence[Plane], place: Path) -> tuple[Grid, np.ndarray]:
     step = (positions[order[-1]] - start) / last if last else first.normal * _single_step(first, place)
     distance = float(step @ first.normal)
     off = np.linalg.norm(positions - (start + numbers[:, None] * step), axis=1)
-    if off.max() > max(UNEVEN * distance, SAME_PLACE_MM):
+    if off.max() > max(UNEVEN * distance, ROUNDED_MM):
         gaps = np.diff(heights[order])
         raise InputError(
             f"{place}: expected slices at even distances along one line, found distances from "
@@ -113,7 +115,10 @@ def arrange(planes: Sequence[Plane], place: Path) -> tuple[Grid, np.ndarray]:
 def _count(gaps: np.ndarray) -> np.ndarray:
     """The number of each slice, from the distances of neighbours in order: most are one step, a hole is several."""
     apart = gaps[gaps > SAME_PLACE_MM]
-    steps = np.maximum(np.rint(gaps / np.median(apart)), gaps > SAME_PLACE_MM) if apart.size else np.zeros_like(gaps)
+    if apart.size == 0:
+        return np.zeros(len(gaps) + 1, int)
+    step = apart[apart < 1.5 * np.median(apart)].mean()  # nearer to the truth than one rounded distance
+    steps = np.where(gaps > SAME_PLACE_MM, np.maximum(np.rint(gaps / step), 1), 0)
     return np.concatenate([[0], np.cumsum(steps)]).astype(int)
 
 

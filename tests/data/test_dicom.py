@@ -190,26 +190,6 @@ def test_a_file_cut_off_anywhere_is_told_and_never_a_traceback(tmp_path):
             read_dicom(tmp_path / "anna")
 
 
-def test_series_of_one_folder_are_told_apart(tmp_path):
-    cases = [small_case(seed=seed) for seed in (1, 2)]
-    for number, case in enumerate(cases, start=4):
-        write_dicom(tmp_path / "anna", slices_of(case, number=number), prefix=f"s{number}_")
-    scout = slices_of(small_case(), number=1)[:1]
-    scout[0].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
-    write_dicom(tmp_path / "anna", scout, prefix="scout")
-    mr = slices_of(small_case(), number=9)
-    for dataset in mr:
-        dataset.Modality = "MR"
-    write_dicom(tmp_path / "anna", mr, prefix="mr")
-    found = find_cases(tmp_path)
-    assert [case.name for case in found] == ["anna-4", "anna-5"]
-    for files, case in zip(found, cases, strict=True):
-        np.testing.assert_array_equal(read_case(files).volume, case.volume)
-        assert read_dicom_grid(files.volume, files.series).shape == case.grid.shape
-    with pytest.raises(InputError, match="several"):
-        read_dicom(tmp_path / "anna")
-
-
 def test_one_slice_takes_its_thickness_for_a_distance(tmp_path):
     slices = slices_of(small_case())[:1]
     write_dicom(tmp_path / "anna", slices)
