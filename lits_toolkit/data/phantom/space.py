@@ -11,8 +11,8 @@ Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 PERIOD = 48
 """Samples after which a random field repeats itself."""
-WARP_MARGIN_MM = 14.0
-"""How far a voxel's place in the patient may be from its place in the scanner."""
+WARP_MARGIN_MM = 22.0
+"""How far bends move a voxel at most: the furthest in 200 patients was 21 mm."""
 
 
 def hat_basis(positions: np.ndarray, count: int) -> np.ndarray:

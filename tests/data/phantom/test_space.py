@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
@@ -77,6 +77,7 @@ def test_a_warp_takes_a_scaled_turned_and_shifted_place_back(shift, scale, turn,
 
 
 @settings(max_examples=30, deadline=None)
+@example(315, (0.0, 0.0, 0.0), (4.0, 4.0, 5.0))  # bent further than most
 @given(st.integers(0, 10**6), st.tuples(*[st.floats(-45, 45)] * 3), st.tuples(*[st.floats(4, 40)] * 3))
 def test_within_covers_every_voxel_of_a_box(seed, middle, half):
     warp = draw_patient(np.random.default_rng(seed)).warp
