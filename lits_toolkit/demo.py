@@ -26,7 +26,7 @@ MODEL = "2d-mobilenet_v2-top"
 class DemoSettings:
     """How large the demo is."""
 
-    train: int = 24
+    train: int = 36
     """Phantom cases to train on."""
     validation: int = 3
     """Phantom cases by which the best epoch is chosen."""
@@ -36,11 +36,11 @@ class DemoSettings:
     """Matrix in y and x."""
     slices: int = 48
     """Axial slices per case."""
-    liver_epochs: int = 3
+    liver_epochs: int = 2
     """Passes over all slices of the training cases."""
-    tumor_epochs: int = 18
+    tumor_epochs: int = 11
     """Passes over their slices with liver, as crops."""
-    seed: int = 4
+    seed: int = 1
     """Of the cohort and of the training. On this cohort no threshold reaches a tumour Dice of 0.35."""
 
     @property
