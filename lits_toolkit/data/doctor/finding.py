@@ -39,6 +39,29 @@ CODES = {
         "error", "The file is no readable CT or mask, or it is cut off.", "copy or download the file again"
     ),
     "wrong-rank": Code("error", "The file holds no single 3D volume.", "give one 3D volume per file"),
+    "compression": Code(
+        "error",
+        "The DICOM pixels are compressed in a way that needs a plug-in.",
+        "install the plug-in that the message names",
+    ),
+    "multi-frame": Code(
+        "error", "The DICOM file holds an enhanced CT of many frames.", "convert it to NIfTI, for example with dcm2niix"
+    ),
+    "mixed-slices": Code(
+        "error",
+        "The DICOM slices of one series differ in size, spacing or orientation.",
+        "keep the slices of one kind in the folder",
+    ),
+    "uneven-slices": Code(
+        "error",
+        "The DICOM slices do not lie at even distances along one line.",
+        "export the series again, or resample it",
+    ),
+    "conflicting-slices": Code(
+        "error",
+        "Two DICOM slices that differ lie at one position.",
+        "keep those of one reconstruction",
+    ),
     "not-finite": Code(
         "error",
         "Voxels are NaN or infinite.",
