@@ -6,8 +6,9 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    # Threads of a CPU that is shared wait asleep, not spinning; torch reads these when it is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads spin only briefly before they sleep, since other processes may need the CPU; read when torch is imported.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     try:
         from lits_toolkit import cli
 
