@@ -64,7 +64,7 @@ def test_check_prepare_predict_and_evaluate(tmp_path, layout):
     cases = find_cases(cohort)
     assert [finding.code for finding in check_cases(cases, n_jobs=1) if finding.severity == "error"] == []
 
-    (path,) = prepare(cases, tmp_path / "prepared", size=32, n_jobs=1, progress=False)
+    (path,) = prepare(cases, tmp_path / "prepared", size=32, n_jobs=1, progress=False).prepared
     assert PreparedCase(path).has_mask
     written = path.stat().st_mtime_ns
     prepare(cases, tmp_path / "prepared", size=32, n_jobs=1, progress=False)
