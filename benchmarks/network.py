@@ -1,10 +1,9 @@
 """Milliseconds per sample of one network, training and inference, in fp32 and in bf16 autocast, in the same run."""
 
 import argparse
-import statistics
-import time
 
 import torch
+from timing import seconds
 
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
@@ -26,9 +25,9 @@ def main() -> None:
         images = torch.rand(arguments.batch, 9, size, size).contiguous(memory_format=torch.channels_last)
         targets = torch.randint(0, 2, (arguments.batch, size, size))
         for bf16 in (False, True):
-            training = seconds(lambda: step(network, optimizer, images, targets, bf16), arguments.repeat)  # noqa: B023
+            training = seconds(lambda: step(network, optimizer, images, targets, bf16), arguments.repeat, True)  # noqa: B023
             network.eval()
-            inference = seconds(lambda: infer(network, images, bf16), arguments.repeat)  # noqa: B023
+            inference = seconds(lambda: infer(network, images, bf16), arguments.repeat, True)  # noqa: B023
             network.train()
             per_sample = [1000 * value / arguments.batch for value in (training, inference)]
             name = "bf16" if bf16 else "fp32"
@@ -49,17 +48,6 @@ def infer(network: torch.nn.Module, images: torch.Tensor, bf16: bool) -> None:
     """One forward pass."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         network(images)
-
-
-def seconds(run, repeat: int) -> float:
-    """The median of several runs after one to warm up."""
-    run()
-    times = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 if __name__ == "__main__":

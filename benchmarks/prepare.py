@@ -3,10 +3,10 @@
 import argparse
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from timing import seconds
 
 from lits_toolkit.data.doctor import check_case
 from lits_toolkit.data.layouts import find_cases
@@ -76,16 +76,6 @@ def read_plain(path: Path):
             return stored["volume"][start:stop]
 
     return read
-
-
-def seconds(run, repeat: int) -> float:
-    """The median of several runs."""
-    times = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,9 @@ from lits_toolkit.data.decathlon import LABELS_OF
 from lits_toolkit.data.folders import is_hidden, natural
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import is_nifti
-from lits_toolkit.data.reading import read_grid, read_reference_grid
+from lits_toolkit.data.reading import AFFINE_TOLERANCE_MM, read_grid, read_reference_grid
 from lits_toolkit.errors import GeometryError, InputError
 from lits_toolkit.metrics.surface import Spacing
-
-AFFINE_TOLERANCE = 1e-3
-"""Largest difference of two affines' entries (mm) for one grid: above the rounding of a float32 header."""
 
 Masks = dict[str, tuple[str, Path]]
 """The file name that `mask_file_name` gives to a case's mask → the case's name and the file."""
@@ -163,7 +160,7 @@ def _pair(case: CaseFiles, prediction: Path) -> MaskPair:
             f"{where}: expected the shape (z, y, x) {expected.axial_shape}, found {found.axial_shape}; {advice}"
         )
     difference = float(np.abs(found.axial_affine - expected.axial_affine).max())
-    if not difference <= AFFINE_TOLERANCE:
+    if not difference <= AFFINE_TOLERANCE_MM:
         raise GeometryError(
             f"{where}: expected the affine {_rows(expected.axial_affine)}, found {_rows(found.axial_affine)}, "
             f"which differ by up to {difference:.3g} mm; {advice}"

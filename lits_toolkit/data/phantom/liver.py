@@ -20,7 +20,6 @@ class Liver:
     level: Level
     tissue: Callable[[Part], np.ndarray]
     gall_bladder: tuple[Level, Box] | None
-    cirrhotic: bool
 
 
 def draw_liver(patient: Patient, stomach: Level) -> Liver:
@@ -74,7 +73,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
         hu = patient.tissues.liver + uneven * perfusion(part.axes) + grainy * grain(part.axes)
         return hu - spared * np.clip(steatosis(part.axes), 0, 1.5) if spared else hu
 
-    return Liver(level, tissue, bladder, cirrhotic)
+    return Liver(level, tissue, bladder)
 
 
 def liver_layer(liver: Liver) -> Layer:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lits_toolkit.data.phantom.layer import Layer, Level, Point, around, ellipsoid, less, path, solid, union
+from lits_toolkit.data.phantom.layer import Layer, Level, around, ellipsoid, less, path, solid, union
 from lits_toolkit.data.phantom.patient import Patient
 from lits_toolkit.data.phantom.space import Box, Part
 
@@ -28,35 +28,37 @@ def spleen_layers(patient: Patient) -> list[Layer]:
 
 def kidney_layers(patient: Patient) -> list[Layer]:
     """Cortex, marrow in pyramids, fat and pelvis in the middle; a cyst in some."""
+    return [*_kidney(patient, -1), *_kidney(patient, 1)]
+
+
+def _kidney(patient: Patient, side: int) -> list[Layer]:
     random, tissues = patient.random, patient.tissues
-    layers = []
-    for side in (-1, 1):
-        centre = (-52 + 8 * side + random.uniform(-10, 10), patient.spine_y + 4, 63.0 * side)
-        radii = (patient.jitter(52), patient.jitter(25), patient.jitter(27))
-        pyramids = patient.field(9)
-        box = around(centre, (radii[0] * 1.25, radii[1] * 1.4, radii[2] * 1.5))
+    z, y, x = centre = (-52 + 8 * side + random.uniform(-10, 10), patient.spine_y + 4, 63.0 * side)
+    radii = (patient.jitter(52), patient.jitter(25), patient.jitter(27))
+    pyramids = patient.field(9)
 
-        def kidney(part: Part, c: Point = centre, r: Point = radii, s: int = side) -> np.ndarray:
-            # the lower pole lies further out and to the front
-            tilt = (part.z - c[0]) * 0.22
-            moved = Part(part.axes, part.z, part.y - 0.6 * tilt, part.x + s * tilt, part.hu, part.edge_mm)
-            hilum = ellipsoid(moved, (c[0], c[1] - 8, c[2] - s * 25), (24, 13, 15))
-            return less(ellipsoid(moved, c, r), hilum, 8)
+    def kidney(part: Part) -> np.ndarray:
+        # the lower pole lies further out and to the front
+        tilt = (part.z - z) * 0.22
+        moved = Part(part.axes, part.z, part.y - 0.6 * tilt, part.x + side * tilt, part.hu, part.edge_mm)
+        hilum = ellipsoid(moved, (z, y - 8, x - side * 25), (24, 13, 15))
+        return less(ellipsoid(moved, centre, radii), hilum, 8)
 
-        def hu(part: Part, level: Level = kidney, p: object = pyramids) -> np.ndarray:
-            depth = np.clip((-level(part) - 5.5 - 2.5 * p(part.axes)) / 3, 0, 1)  # type: ignore[operator]
-            return tissues.kidney_cortex + depth * (tissues.kidney_marrow - tissues.kidney_cortex)
+    def hu(part: Part) -> np.ndarray:
+        depth = np.clip((-kidney(part) - 5.5 - 2.5 * pyramids(part.axes)) / 3, 0, 1)
+        return tissues.kidney_cortex + depth * (tissues.kidney_marrow - tissues.kidney_cortex)
 
-        layers.append(Layer(kidney, hu, box))
-        sinus = (centre[0], centre[1] - 3, centre[2] - 9 * side), (26.0, 8.0, 10.0)
-        layers.append(solid(*sinus, tissues.fat + 25))
-        if tissues.kidney_marrow > 100 and random.random() < 0.3:
-            pelvis = sinus[0], (12.0, 5.0, 6.0)
-            layers.append(solid(*pelvis, 420.0))
-        if random.random() < 0.25:
-            size = random.uniform(6, 24)
-            cyst = (centre[0] + random.uniform(-40, 40), centre[1] + random.uniform(-8, 20), centre[2] + 24 * side)
-            layers.append(solid(cyst, (size, size, size), random.uniform(0, 16)))
+    sinus = (z, y - 3, x - 9 * side)
+    layers = [
+        Layer(kidney, hu, around(centre, (radii[0] * 1.25, radii[1] * 1.4, radii[2] * 1.5))),
+        solid(sinus, (26.0, 8.0, 10.0), tissues.fat + 25),
+    ]
+    if tissues.kidney_marrow > 100 and random.random() < 0.3:
+        layers.append(solid(sinus, (12.0, 5.0, 6.0), 420.0))
+    if random.random() < 0.25:
+        size = random.uniform(6, 24)
+        cyst = (z + random.uniform(-40, 40), y + random.uniform(-8, 20), x + 24 * side)
+        layers.append(solid(cyst, (size, size, size), random.uniform(0, 16)))
     return layers
 
 

@@ -1,6 +1,6 @@
 """Tumours: where they are, of which form and kind, grown to a given number of voxels; and the cysts beside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cc3d
@@ -70,7 +70,7 @@ class Tumor:
     """By how much the blobs are grown so that it has the voxels that are wanted."""
 
     def level(self, part: Part) -> np.ndarray:
-        """Signed distance in mm; of a tumour that stays within the liver only there."""
+        """Signed distance in mm, within the liver and beyond it."""
         found = self.blobs[0](part)
         for blob in self.blobs[1:]:
             found = np.minimum(found, blob(part))
@@ -137,41 +137,7 @@ def grow_tumors(
 
 def tumor_layers(patient: Patient, liver: Liver, tumors: Sequence[Tumor]) -> list[Layer]:
     """Each tumour over the liver's tissue and vessels."""
-    layers = []
-    for tumor in tumors:
-        texture = patient.field(5.5)
-        uneven = patient.random.uniform(2, 5)
-        inner = patient.random.uniform(0.25, 0.5)
-        drop = patient.random.uniform(12, 32)
-        chalk = patient.random.uniform(90, 420)
-
-        def level(part: Part, tumor: Tumor = tumor) -> np.ndarray:
-            found = tumor.level(part) / np.float32(tumor.softness)
-            return found if tumor.outgrown else np.maximum(found, part.landmarks["liver"] - 0.3)
-
-        def hu(
-            part: Part,
-            tumor: Tumor = tumor,
-            texture: Callable = texture,
-            uneven: float = uneven,
-            inner: float = inner,
-            drop: float = drop,
-            chalk: float = chalk,
-        ) -> np.ndarray:
-            grain = texture(part.axes)
-            found = liver.tissue(part) + tumor.contrast + uneven * grain
-            deep = -tumor.level(part) / np.float32(tumor.blobs[0].radius)
-            if tumor.kind == "rim":
-                return found - 2 * tumor.contrast * np.clip((deep - 0.22) * 12, 0, 1)
-            if tumor.kind == "necrotic":
-                return found - drop * np.clip((deep + 0.12 * grain - inner) * 8, 0, 1)
-            if tumor.kind == "calcified":
-                return found + chalk * np.clip(grain - 1.0, 0, 1) * (deep > 0.15)
-            return found
-
-        centre = tumor.blobs[0].centre
-        layers.append(Layer(level, hu, around((centre[0], centre[1], centre[2]), tumor.reach_mm + 3)))
-    return layers
+    return [_tumor_layer(patient, liver, tumor) for tumor in tumors]
 
 
 def cyst_layers(patient: Patient, room: Room, tumors: Sequence[Tumor]) -> list[Layer]:
@@ -183,14 +149,46 @@ def cyst_layers(patient: Patient, room: Room, tumors: Sequence[Tumor]) -> list[L
         places = room.places[(room.depth_mm > 0.6 * radius) & _free(room.places, radius + 4, tumors)]
         if len(places) == 0:
             continue
-        z, y, x = places[random.integers(len(places))]
-        centre, radii = (float(z), float(y), float(x)), [radius * random.uniform(0.85, 1.18) for _ in range(3)]
-
-        def level(part: Part, c: tuple = centre, r: list = radii) -> np.ndarray:
-            return np.maximum(ellipsoid(part, c, (r[0], r[1], r[2])), part.landmarks["liver"])
-
-        layers.append(Layer(level, random.uniform(-4, 22), around(centre, 1.2 * radius)))
+        layers.append(_cyst_layer(random, places[random.integers(len(places))], radius))
     return layers
+
+
+def _tumor_layer(patient: Patient, liver: Liver, tumor: Tumor) -> Layer:
+    texture = patient.field(5.5)
+    uneven = patient.random.uniform(2, 5)
+    inner = patient.random.uniform(0.25, 0.5)
+    drop = patient.random.uniform(12, 32)
+    chalk = patient.random.uniform(90, 420)
+
+    def level(part: Part) -> np.ndarray:
+        found = tumor.level(part) / np.float32(tumor.softness)
+        return found if tumor.outgrown else np.maximum(found, part.landmarks["liver"] - 0.3)
+
+    def hu(part: Part) -> np.ndarray:
+        grain = texture(part.axes)
+        found = liver.tissue(part) + tumor.contrast + uneven * grain
+        deep = -tumor.level(part) / np.float32(tumor.blobs[0].radius)
+        if tumor.kind == "rim":
+            return found - 2 * tumor.contrast * np.clip((deep - 0.22) * 12, 0, 1)
+        if tumor.kind == "necrotic":
+            return found - drop * np.clip((deep + 0.12 * grain - inner) * 8, 0, 1)
+        if tumor.kind == "calcified":
+            return found + chalk * np.clip(grain - 1.0, 0, 1) * (deep > 0.15)
+        return found
+
+    z, y, x = tumor.blobs[0].centre
+    return Layer(level, hu, around((z, y, x), tumor.reach_mm + 3))
+
+
+def _cyst_layer(random: np.random.Generator, place: np.ndarray, radius: float) -> Layer:
+    z, y, x = place
+    centre = float(z), float(y), float(x)
+    rz, ry, rx = (radius * random.uniform(0.85, 1.18) for _ in range(3))
+
+    def level(part: Part) -> np.ndarray:
+        return np.maximum(ellipsoid(part, centre, (rz, ry, rx)), part.landmarks["liver"])
+
+    return Layer(level, random.uniform(-4, 22), around(centre, 1.2 * radius))
 
 
 def _draft(
