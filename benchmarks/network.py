@@ -13,7 +13,7 @@ from lits_toolkit.training.losses import cross_entropy_and_dice
 def main() -> None:
     """Print one line per size and precision."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="2d-mobilenet_v2-top")
+    parser.add_argument("--model", default="2d-mobilenet_v2-default")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeat", type=int, default=7)
     arguments = parser.parse_args()

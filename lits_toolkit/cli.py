@@ -221,8 +221,8 @@ def predict(
     inputs: Positional[Inputs] = (),
     output: OptionalPath = None,
     run: str = "cascade",
-    liver: str = "2d-mobilenet_v2-top",
-    tumor: str = "2d-mobilenet_v2-top",
+    liver: str = "2d-mobilenet_v2-default",
+    tumor: str = "2d-mobilenet_v2-default",
     overwrite: bool = False,
 ) -> None:
     """Segment CT: the study's held-out cases, or files of your own; each mask in the CT's own geometry.

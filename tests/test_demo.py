@@ -14,7 +14,7 @@ def test_the_smoke_demo_has_gone_the_whole_way(smoke_demo):
     assert summary["scores"]["cases"] == SMOKE.test
     assert set(summary["baselines"]) == {"threshold", "smoothed threshold"}
     assert len(list(smoke_demo.predictions(RUN).glob("segmentation-*.nii.gz"))) == SMOKE.test
-    assert smoke_demo.models("liver") == smoke_demo.models("tumor") == ["2d-mobilenet_v2-top"]
+    assert smoke_demo.models("liver") == smoke_demo.models("tumor") == ["2d-mobilenet_v2-default"]
     assert sorted(smoke_demo.scores(RUN).cases["case"]) == sorted(smoke_demo.split.test)
 
 
@@ -24,7 +24,7 @@ def test_held_out_cases_are_not_trained_on(smoke_demo):
 
 
 def test_a_second_opening_makes_nothing_anew(smoke_demo):
-    weights = smoke_demo.model("liver", "2d-mobilenet_v2-top") / "weights.safetensors"
+    weights = smoke_demo.model("liver", "2d-mobilenet_v2-default") / "weights.safetensors"
     before = weights.stat().st_mtime_ns
     assert open_workspace(smoke_demo.folder, smoke=True) == smoke_demo
     assert weights.stat().st_mtime_ns == before

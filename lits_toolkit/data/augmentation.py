@@ -20,12 +20,18 @@ class Augmentation:
     """Of the normalised intensity: at most 2 HU (the table's ±0.5 is percent of the range)."""
     flip: float = 0.5
     """Probability of a left-right flip."""
+    gain: float = 0.0
+    """Natural logarithm of the factor by which intensities are multiplied; not in the table."""
+
+
+UNCHANGED = Augmentation(0, 0, 0, 0, 0, 0)
+"""Nothing is transformed."""
 
 
 def augment(
     images: Tensor, targets: Tensor, settings: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Images (n, channels, y, x) float32 and targets (n, y, x) integer, moved alike; noise on the images alone.
+    """Images (n, channels, y, x) float32 and targets (n, y, x) integer, moved alike; noise and gain on images alone.
 
     Bilinear for images, nearest for targets; zero (air, background) comes in from beyond the border.
     """
@@ -33,8 +39,12 @@ def augment(
     grid = functional.affine_grid(matrices, [len(images), 1, *images.shape[-2:]], align_corners=False)
     moved = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     labels = functional.grid_sample(targets[:, None].float(), grid, mode="nearest", align_corners=False)
-    noise = torch.empty_like(moved).uniform_(-settings.noise, settings.noise, generator=generator)
-    return (moved + noise).clamp_(0, 1), labels[:, 0].to(targets.dtype)
+    if settings.noise:
+        moved += torch.empty_like(moved).uniform_(-settings.noise, settings.noise, generator=generator)
+    if settings.gain:
+        factor = torch.empty(len(moved), 1, 1, 1).uniform_(-settings.gain, settings.gain, generator=generator).exp_()
+        moved *= factor.to(moved.device)
+    return moved, labels[:, 0].to(targets.dtype)
 
 
 def affine_matrices(count: int, settings: Augmentation, generator: torch.Generator) -> Tensor:

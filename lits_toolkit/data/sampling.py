@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from lits_toolkit.errors import SettingError
 
 STAGES = ("liver", "tumor")
 DESIGNATIONS = ("all", "liver", "tumor")
+Combination = Literal["mask", "centre"]
+"""How the liver enters the tumour stage: `mask` leaves the CT inside it and zero outside, the first way of §3.1.7;
+`centre` also takes the liver's median off, so that a tumour of few HU is not small beside the step at its border."""
 CONTEXT = 4
 """Slices on either side of the one to segment, given to a 2D network as channels."""
 
@@ -20,7 +24,7 @@ class Sample:
     """One training sample of a stage."""
 
     image: np.ndarray
-    """(9, y, x) float32 in [0, 1]; zero beyond the volume's ends and, in the tumour stage, outside the liver."""
+    """(9, y, x) float32; zero beyond the volume's ends and, in the tumour stage, outside the liver."""
     target: np.ndarray
     """(y, x) uint8: 1 where the stage's object is."""
 
@@ -36,19 +40,26 @@ def designated_slices(case: PreparedCase, designation: str) -> np.ndarray:
     return np.flatnonzero((case.mask_slices(0, slices) >= least).any(axis=(1, 2)))
 
 
-def sample(volume: np.ndarray, mask: np.ndarray, index: int, stage: str) -> Sample:
-    """The sample whose middle slice is `index`, from a case's (z, y, x) float32 volume in [0, 1] and its uint8 mask.
+def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarray:
+    """The tumour stage's input, (z, y, x) float32, from a whole volume in [0, 1] and its bool liver of the same shape.
 
-    In the tumour stage the CT is masked with the reference's liver, the first way of §3.1.7.
+    SettingError where `how` is no Combination.
     """
-    low, high = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(volume))
-    image = np.zeros((2 * CONTEXT + 1, *volume.shape[1:]), np.float32)
-    inside = image[low - index + CONTEXT : high - index + CONTEXT]
-    if stage == "liver":
-        inside[:] = volume[low:high]
-        return Sample(image, (mask[index] >= LIVER).astype(np.uint8))
-    np.multiply(volume[low:high], mask[low:high] >= LIVER, out=inside)
-    return Sample(image, (mask[index] == TUMOR).astype(np.uint8))
+    if how not in get_args(Combination):
+        raise SettingError(f"combine: expected one of {', '.join(get_args(Combination))}, found {how!r}")
+    inside = volume * liver
+    if how == "centre" and liver.any():
+        np.subtract(inside, np.median(volume[liver]), out=inside, where=liver)
+    return inside
+
+
+def sample(image: np.ndarray, mask: np.ndarray, index: int, stage: str) -> Sample:
+    """The sample whose middle slice is `index`, from a stage's (z, y, x) float32 input and the case's uint8 mask."""
+    low, high = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(image))
+    window = np.zeros((2 * CONTEXT + 1, *image.shape[1:]), np.float32)
+    window[low - index + CONTEXT : high - index + CONTEXT] = image[low:high]
+    target = mask[index] >= LIVER if stage == "liver" else mask[index] == TUMOR
+    return Sample(window, target.astype(np.uint8))
 
 
 def epoch_order(

@@ -1,5 +1,6 @@
 """How training went: losses and validation Dice per epoch, one column of panels per stage."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,12 @@ TRAINING, VALIDATION = "#9a9a9a", "#5e3c99"
 
 @house_style()
 def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
-    """Loss in training and validation (above) and validation Dice with its best epoch (below), for each model.
+    """Loss in training and validation (above) and validation Dice (below), for each model, with the epoch that is kept.
 
     `history` holds the rows of one or several `history.csv`, told apart by the columns stage and model; each pair
     makes a column of panels, so `axes`, where given, are the upper row and then the lower. The data is tidy:
-    stage, model, epoch, curve ("train_loss" | "validation_loss" | "validation_dice"), value, best (bool).
+    stage, model, epoch, curve ("train_loss" | "validation_loss" | "validation_dice"), value, best (bool: the
+    epoch of the lowest validation loss).
     Raises InputError if the history has no epoch.
     """
     if history.empty:
@@ -52,6 +54,7 @@ def _draw_losses(ax: "Axes", rows: pd.DataFrame) -> None:
     ax.plot(rows["epoch"], rows["train_loss"], color=TRAINING, marker=marker, label="training")
     ax.plot(rows["epoch"], rows["validation_loss"], color=VALIDATION, marker=marker, label="validation")
     ax.set_ylim(0, max(rows[["train_loss", "validation_loss"]].max().max() * 1.1, 1e-9))
+    _mark_best(ax, rows, "validation_loss")
     _count_epochs(ax, rows)
 
 
@@ -61,11 +64,17 @@ def _draw_dice(ax: "Axes", rows: pd.DataFrame) -> None:
     ax.set_ylim(0, 1)
     ax.set_xlabel("epoch")
     _count_epochs(ax, rows)
-    if rows["validation_dice"].notna().any():
-        best = _best(rows)
-        ax.plot(best["epoch"], best["validation_dice"], "o", color=VALIDATION, markersize=7, clip_on=False)
-        ax.axhline(best["validation_dice"], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        ax.set_title(f"best {best['validation_dice']:.3f}, epoch {best['epoch']:.0f}", fontsize=9)
+    best = _mark_best(ax, rows, "validation_dice")
+    if best is not None:
+        ax.set_title(f"kept: epoch {best['epoch']:.0f}, Dice {best['validation_dice']:.3f}", fontsize=9)
+
+
+def _mark_best(ax: "Axes", rows: pd.DataFrame, curve: str) -> pd.Series | None:
+    best = _best(rows)
+    if best is not None:
+        ax.plot(best["epoch"], best[curve], "o", color=VALIDATION, markersize=7, clip_on=False)
+        ax.axhline(best[curve], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    return best
 
 
 def _count_epochs(ax: "Axes", rows: pd.DataFrame) -> None:
@@ -80,11 +89,11 @@ def _count_epochs(ax: "Axes", rows: pd.DataFrame) -> None:
 def _curves(rows: pd.DataFrame) -> pd.DataFrame:
     curves = ["train_loss", "validation_loss", "validation_dice"]
     tidy = rows.melt(["stage", "model", "epoch"], curves, "curve", "value")
-    tidy["best"] = False
-    if rows["validation_dice"].notna().any():
-        tidy["best"] = (tidy["curve"] == "validation_dice") & (tidy["epoch"] == _best(rows)["epoch"])
+    best = _best(rows)
+    tidy["best"] = False if best is None else tidy["epoch"] == best["epoch"]
     return tidy
 
 
-def _best(rows: pd.DataFrame) -> pd.Series:
-    return rows.iloc[int(rows["validation_dice"].fillna(-1.0).argmax())]
+def _best(rows: pd.DataFrame) -> pd.Series | None:
+    loss = rows["validation_loss"]
+    return None if loss.isna().all() else rows.iloc[int(loss.fillna(math.inf).argmin())]

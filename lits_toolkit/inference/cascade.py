@@ -8,6 +8,7 @@ import numpy as np
 from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR
 from lits_toolkit.data.network_grid import from_network_grid, mask_to_network_grid, to_network_grid
 from lits_toolkit.data.prepared import normalise
+from lits_toolkit.data.sampling import combine
 from lits_toolkit.errors import SettingError
 from lits_toolkit.inference.postprocess import drop_unsure_components, largest_component
 from lits_toolkit.inference.windows import probability_volume
@@ -64,7 +65,8 @@ def _tumor(
     batch_size: int,
     progress: Callable[[int], None] | None,
 ) -> np.ndarray:
-    image = _network_input(volume, model) * mask_to_network_grid(liver.astype(np.uint8), model.size)
+    inside = mask_to_network_grid(liver.astype(np.uint8), model.size) > 0
+    image = combine(_network_input(volume, model), inside, model.combination)
     slices = np.flatnonzero(liver.any(axis=(1, 2)))
     probability = probability_volume(model.network, image, slices, batch_size, progress)
     probability = from_network_grid(probability, volume.shape)

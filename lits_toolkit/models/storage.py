@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lits_toolkit.data.sampling import Combination
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import output_folder, read_json, replacing, write_json
 from lits_toolkit.models.catalogue import build_model
@@ -43,6 +44,12 @@ class Model:
     def size(self) -> int:
         """The y and x of the network's input, in pixels."""
         return int(self.description["size"])
+
+    @property
+    def combination(self) -> Combination:
+        """How the liver enters its input, where it is of the tumour stage; `mask` for models older than the setting."""
+        combination: Combination = self.description.get("settings", {}).get("combine", "mask")
+        return combination
 
 
 def save_model(folder: str | Path, network: "Network", description: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,13 @@ from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, read_json, remove, replacing, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, save_model
+from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, load_model, save_model
 from lits_toolkit.training.samples import EpochSampler, SliceDataset, in_order
 from lits_toolkit.training.settings import TrainSettings
 from lits_toolkit.training.task import SegmentationTask
 
 HISTORY, CHECKPOINT = "history.csv", "last.ckpt"
+SCORES = ("validation_loss", "validation_dice")
 COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_dice", "learning_rate", "seconds")
 
 
@@ -42,8 +44,9 @@ def train(
 
     The cases are prepared ones (.b2nd) with masks. Interrupted at any moment, the same call goes on from the last
     finished epoch; finished, it returns at once, or goes on where `settings.epochs` are more than before, on the
-    cosine of the longer run. The folder's weights are those of the best validation Dice. Raises SettingError where
-    the folder holds a run of other settings and `overwrite` is False, InputError where a case cannot be trained on.
+    cosine of the longer run. The folder's weights are those of the lowest validation loss: the Dice of a few cases
+    jumps. Raises SettingError where the folder holds a run of other settings and `overwrite` is False, InputError
+    where a case cannot be trained on.
     """
     folder = Path(folder)
     if build_model(settings.model).dimensions != 2:  # told, as an unknown name is, before anything is read
@@ -70,11 +73,10 @@ def train(
 
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
-    designation = settings.slices or ("all" if settings.stage == "liver" else "liver")
-    samples = SliceDataset(
-        prepared[0], settings.stage, designation, settings.crop, settings.reduce, settings.cases_together
+    samples, held_out = (
+        SliceDataset(cases, settings.stage, settings.designation, crop, settings.reduce, together, settings.combine)
+        for cases, crop, together in ((prepared[0], settings.crop, settings.cases_together), (prepared[1], None, 1))
     )
-    held_out = SliceDataset(prepared[1], settings.stage, designation, reduce=settings.reduce)
     sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
     batches = DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True)
     checks = DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers)
@@ -88,6 +90,8 @@ def train(
         description = read_json(folder / DESCRIPTION) | description
         write_json(folder / DESCRIPTION, description)
     task = SegmentationTask(settings, steps=settings.epochs * len(batches))
+    if settings.start_from is not None and not history:
+        _begin_with(task, Path(settings.start_from))
     record = _Record(folder, description, history, progress)
     with _quiet_lightning():
         trainer = lightning.Trainer(
@@ -162,10 +166,10 @@ class _Record(lightning.Callback):
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": time.perf_counter() - self.started,
         }
-        best = max((past["validation_dice"] for past in self.history), default=-1.0)
+        best = min((past["validation_loss"] for past in self.history), default=math.inf)
         self.history.append(row)
-        if row["validation_dice"] > best:
-            self.description |= {"best_epoch": row["epoch"], "validation_dice": row["validation_dice"]}
+        if row["validation_loss"] < best:
+            self.description |= {"best_epoch": row["epoch"]} | {key: row[key] for key in SCORES}
             assert isinstance(task, SegmentationTask)
             save_model(self.folder, task.network, self.description)
         with replacing(self.folder / HISTORY) as partial, partial.open("w", newline="") as file:
@@ -176,6 +180,14 @@ class _Record(lightning.Callback):
             trainer.save_checkpoint(partial)
         state = f"epoch {row['epoch']}  loss {row['train_loss']:.3f}  Dice {row['validation_dice']:.3f}"
         self.bar.update(self.task, state=state)
+
+
+def _begin_with(task: SegmentationTask, folder: Path) -> None:
+    """Take another model's weights; SettingError where it is another network's."""
+    model = load_model(folder)
+    if model.name != task.settings.model:
+        raise SettingError(f"start_from: expected a model of {task.settings.model}, found {model.name} in {folder}")
+    task.network.load_state_dict(model.network.state_dict())
 
 
 def _history_of_same_run(folder: Path, description: dict[str, Any]) -> list[dict[str, float]]:

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
+from lits_toolkit.data.sampling import Combination, combine, designated_slices, epoch_order, sample
 from lits_toolkit.errors import InputError
 
 Index = tuple[int, int, int]
@@ -32,12 +32,14 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
         crop: int | None = None,
         reduce: int = 1,
         cases_in_memory: int = 1,
+        combination: Combination = "mask",
     ) -> None:
         self.cases = list(cases)
         self.stage = stage
         self.crop = crop
         self.reduce = reduce
         self.cases_in_memory = cases_in_memory
+        self.combination = combination
         self.decoded: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
         self.slices = [designated_slices(case, designation) for case in self.cases]
         if not any(len(slices) for slices in self.slices):
@@ -49,16 +51,16 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]:
         case, middle, seed = index
-        volume, mask = self._decode(case)
+        image, mask = self._decode(case)
         if self.crop:
             y, x = _corner(self.boxes[case], mask.shape[1:], self.crop, np.random.default_rng(seed))
             where = np.s_[:, y : y + self.crop, x : x + self.crop]
-            volume, mask = volume[where], mask[where]
-        found = sample(volume, mask, middle, self.stage)
+            image, mask = image[where], mask[where]
+        found = sample(image, mask, middle, self.stage)
         return torch.from_numpy(found.image), torch.from_numpy(found.target)
 
     def _decode(self, case: int) -> tuple[np.ndarray, np.ndarray]:
-        """(z, y, x) float32 and uint8 of a case, reduced as `to_network_grid` does it: the mean of each square."""
+        """(z, y, x) float32 input of the stage and uint8 mask of a case, reduced as `to_network_grid` does it."""
         if case in self.decoded:
             self.decoded.move_to_end(case)
             return self.decoded[case]
@@ -67,6 +69,8 @@ class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
         if self.reduce > 1:
             liver, tumor = (_means(mask >= label, self.reduce) >= 0.5 for label in (LIVER, TUMOR))
             volume, mask = _means(volume, self.reduce), liver.astype(np.uint8) + tumor
+        if self.stage == "tumor":
+            volume = combine(volume, mask >= LIVER, self.combination)
         self.decoded[case] = volume, mask
         while len(self.decoded) > self.cases_in_memory:
             self.decoded.popitem(last=False)

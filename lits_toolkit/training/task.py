@@ -1,14 +1,14 @@
 """What is learnt and how: the network, its loss, its optimiser, as a Lightning module."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import lightning
 import torch
 from torch import Tensor
 
-from lits_toolkit.data.augmentation import Augmentation, augment
+from lits_toolkit.data.augmentation import UNCHANGED, Augmentation, augment
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.training.losses import LOSSES
 from lits_toolkit.training.settings import TrainSettings
@@ -17,7 +17,7 @@ from lits_toolkit.training.settings import TrainSettings
 class SegmentationTask(lightning.LightningModule):
     """One stage's network in training.
 
-    A batch is (images (n, 9, y, x) float32 in [0, 1], targets (n, y, x) uint8). Augmentation happens here, on the
+    A batch is (images (n, 9, y, x) float32, targets (n, y, x) uint8). Augmentation happens here, on the
     batch and on its device. Validation reports the loss and the global Dice of the designated slices at the
     network's resolution; the Dice of whole volumes is `lits evaluate`'s.
     """
@@ -29,7 +29,8 @@ class SegmentationTask(lightning.LightningModule):
         self.network = build_model(settings.model)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = LOSSES[settings.loss]
-        self.augmentation = Augmentation() if settings.augment else None
+        table = Augmentation() if settings.augment else UNCHANGED
+        self.augmentation = replace(table, flip=0.5 * settings.mirrors, gain=settings.gain)
         self.counts = torch.zeros(3)
 
     def on_train_epoch_start(self) -> None:
@@ -39,7 +40,7 @@ class SegmentationTask(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Loss of one batch."""
         images, targets = batch
-        if self.augmentation:
+        if self.augmentation != UNCHANGED:
             images, targets = augment(images, targets, self.augmentation, self.random)
         loss = self.loss(self.network(images.contiguous(memory_format=torch.channels_last)), targets)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
@@ -63,16 +64,21 @@ class SegmentationTask(lightning.LightningModule):
         self.log("validation_dice", 2 * overlap / (found + real) if found + real else 1.0)
 
     def configure_optimizers(self) -> Any:
-        """RAdam with linear warm-up and cosine decay over the run's steps."""
+        """AdamW or RAdam with linear warm-up and cosine decay over the run's steps."""
         settings = self.settings
-        optimizer = torch.optim.RAdam(
-            self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, decoupled_weight_decay=True
-        )
+        rate, decay = settings.learning_rate, settings.weight_decay
+        optimizer: torch.optim.Optimizer
+        if settings.optimizer == "adamw":
+            optimizer = torch.optim.AdamW(self.parameters(), rate, weight_decay=decay, fused=True)
+        else:
+            optimizer = torch.optim.RAdam(
+                self.parameters(), rate, weight_decay=decay, decoupled_weight_decay=True, foreach=True
+            )
         warm_up = max(1, round(settings.warm_up * self.steps))
 
         def factor(step: int) -> float:
-            decay = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-            return min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * decay)
+            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+            return min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * cosine)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -3,9 +3,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from lits_toolkit.data.augmentation import Augmentation, affine_matrices, augment
-
-NOTHING = Augmentation(0, 0, 0, 0, 0, 0)
+from lits_toolkit.data.augmentation import UNCHANGED, Augmentation, affine_matrices, augment
 
 
 def batch(count=2, size=64):
@@ -16,7 +14,7 @@ def batch(count=2, size=64):
 
 def test_without_any_transformation_nothing_changes():
     images, targets = batch()
-    moved, labels = augment(images, targets, NOTHING, torch.Generator().manual_seed(0))
+    moved, labels = augment(images, targets, UNCHANGED, torch.Generator().manual_seed(0))
     torch.testing.assert_close(moved, images, atol=1e-5, rtol=0)
     assert torch.equal(labels, targets)
 
@@ -74,3 +72,14 @@ def test_noise_is_at_most_two_hu():
     images, targets = batch()
     moved, _ = augment(images, targets, Augmentation(0, 0, 0, 0, flip=0), torch.Generator().manual_seed(0))
     assert 0.004 < float((moved - images).abs().max()) <= 0.005 + 1e-5
+
+
+def test_gain_multiplies_each_image_by_its_own_factor():
+    images, targets = batch(64, 32)
+    settings = Augmentation(0, 0, 0, 0, 0, 0, gain=0.25)
+    moved, labels = augment(images, targets, settings, torch.Generator().manual_seed(0))
+    factors = (moved.sum((1, 2, 3)) / images.sum((1, 2, 3))).log()
+    torch.testing.assert_close(moved, images * factors.exp()[:, None, None, None], atol=1e-4, rtol=0)
+    assert 0.2 < float(factors.max()) <= 0.25
+    assert -0.25 <= float(factors.min()) < -0.2
+    assert torch.equal(labels, targets)

@@ -42,7 +42,9 @@ def test_a_run_leaves_a_model_a_history_and_a_state(finished):
     assert model.description["settings"]["epochs"] == 2
     history = read_history(finished)
     assert [row["epoch"] for row in history] == [1, 2]
-    assert max(row["validation_dice"] for row in history) == pytest.approx(model.description["validation_dice"])
+    best = min(history, key=lambda row: row["validation_loss"])
+    for key in ("validation_loss", "validation_dice"):
+        assert model.description[key] == pytest.approx(best[key])
     assert not list(finished.glob(".partial*"))
 
 
@@ -61,7 +63,7 @@ def test_a_finished_run_goes_on_when_asked_for_more_epochs(finished, cases, tmp_
     assert [row["epoch"] for row in history] == [1, 2, 3]
     description = load_model(folder).description
     assert description["settings"]["epochs"] == 3
-    best = max(history, key=lambda row: row["validation_dice"])
+    best = min(history, key=lambda row: row["validation_loss"])
     assert (description["best_epoch"], description["validation_dice"]) == (best["epoch"], best["validation_dice"])
     before = (folder / "last.ckpt").stat().st_mtime_ns
     train(folder, cases[:2], cases[2:], longer, progress=False)
@@ -78,10 +80,31 @@ def test_its_files_obey_the_umask_and_epochs_are_whole_numbers(finished):
 
 
 def test_other_settings_are_refused_and_named(finished, cases):
-    with pytest.raises(SettingError, match=r"learning_rate 0.002 → 0.1"):
+    with pytest.raises(SettingError, match=r"learning_rate 0.006 → 0.1"):
         train(finished, cases[:2], cases[2:], replace(SETTINGS, learning_rate=0.1), progress=False)
     with pytest.raises(SettingError, match="train_cases"):
         train(finished, cases[:1], cases[2:], SETTINGS, progress=False)
+
+
+def test_a_run_starts_from_the_weights_of_another(finished, cases, tmp_path):
+    """With a learning rate of next to nothing, the other stage ends where the first one did."""
+    still = replace(SETTINGS, stage="tumor", epochs=1, learning_rate=1e-12, start_from=str(finished))
+    found = train(tmp_path / "model", cases[:2], cases[2:], still, progress=False)
+    expected, weights = load_file(finished / "weights.safetensors"), load_file(found / "weights.safetensors")
+    learnt = [name for name in weights if "running" not in name and "batches" not in name]
+    for name in learnt:
+        torch.testing.assert_close(weights[name], expected[name], atol=1e-7, rtol=0)
+    other = replace(still, model="2d-mobilenet_v2-bottom")
+    with pytest.raises(SettingError, match=r"start_from: expected a model of 2d-mobilenet_v2-bottom, found"):
+        train(tmp_path / "other", cases[:2], cases[2:], other, progress=False)
+    assert not (tmp_path / "other" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "radam"])
+def test_either_optimiser_learns(optimizer, cases, tmp_path):
+    settings = replace(SETTINGS, optimizer=optimizer, epochs=1)
+    history = read_history(train(tmp_path / "model", cases[:2], cases[2:], settings, progress=False))
+    assert 0 < history[0]["train_loss"] < 2
 
 
 def test_interrupted_and_run_again_it_ends_with_the_same_weights(finished, cases, tmp_path):

@@ -52,6 +52,18 @@ def test_reduced_slices_are_means_of_squares(cases):
     np.testing.assert_array_equal(reduced, target[::2, ::2])  # the liver's box begins and ends at even pixels
 
 
+def test_the_tumour_stage_sees_the_liver_as_asked(cases):
+    masked, centred = (
+        SliceDataset(cases, "tumor", "liver", crop=32, reduce=2, combination=how)[(0, 4, 7)][0]
+        for how in ("mask", "centre")
+    )
+    inside = masked != 0
+    assert inside.any()
+    difference = (masked - centred)[inside]
+    assert float(difference.max() - difference.min()) < 1e-6 < float(difference.min())
+    assert not centred[~inside].any()
+
+
 def test_the_order_is_the_epochs_own(cases):
     dataset = SliceDataset(cases, "liver", "all")
     sampler = EpochSampler(dataset.slices, seed=1, cases_together=1)

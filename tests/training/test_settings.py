@@ -12,6 +12,9 @@ from lits_toolkit.training.settings import TrainSettings
         ("stage", "lesion", "one of liver, tumor"),
         ("slices", "some", "one of None, all, liver, tumor"),
         ("loss", "mse", "one of cross_entropy, dice, cross_entropy_and_dice"),
+        ("optimizer", "sgd", "one of adamw, radam"),
+        ("combine", "add", "one of mask, centre"),
+        ("gain", -0.1, "0 or more"),
         ("epochs", 0, "at least 1"),
         ("batch_size", 0, "at least 1"),
         ("reduce", 0, "at least 1"),
@@ -35,3 +38,13 @@ def test_a_value_that_no_run_can_have_is_named(name, value, expected):
 
 def test_what_can_be_run_is_allowed():
     TrainSettings(crop=96, warm_up=0, weight_decay=0, slices=None, epochs=1)
+
+
+def test_only_the_tumour_stage_is_mirrored_unless_asked_otherwise():
+    assert [TrainSettings(stage=stage).mirrors for stage in ("liver", "tumor")] == [False, True]
+    assert [TrainSettings(stage=stage, flip=True).mirrors for stage in ("liver", "tumor")] == [True, True]
+
+
+def test_the_slices_of_each_stage():
+    assert [TrainSettings(stage=stage).designation for stage in ("liver", "tumor")] == ["all", "liver"]
+    assert TrainSettings(slices="tumor").designation == "tumor"

@@ -21,7 +21,7 @@ from lits_toolkit.data.phantom.patient import Patient, draw_patient
 from lits_toolkit.data.phantom.scanner import Scanner, add_streaks, draw_scanner, noise_filter, scan_slice
 from lits_toolkit.data.phantom.space import Axes, Part, hat_basis, resample
 from lits_toolkit.data.phantom.torso import chest_layers, mark_torso, skeleton_layers, torso_layers
-from lits_toolkit.data.phantom.tumors import cyst_layers, grow_tumors, scout, tumor_layers
+from lits_toolkit.data.phantom.tumors import benign_layers, grow_tumors, scout, tumor_layers
 from lits_toolkit.data.phantom.vessels import draw_vessels, vessel_layers
 from lits_toolkit.errors import SettingError
 
@@ -36,7 +36,7 @@ BLUR = 1.35
 """Pixels over which an edge is blended: a scanner's own blur, beside partial volume."""
 SLAB = 6
 """Slices drawn at a time."""
-LESION_VOXELS = {"small": (220, 850), "medium": (1300, 7000), "large": (12500, 26000)}
+LESION_VOXELS = {"small": (220, 850), "medium": (1300, 4500), "large": (10600, 16000)}
 """Sizes of a random plan's tumours, in the case's own voxels, well inside the size groups' limits."""
 
 
@@ -104,7 +104,7 @@ def _draw(plan: Plan, random: np.random.Generator) -> Case | None:
         *chest_layers(patient),
         liver_layer(liver),
         *vessel_layers(patient, draw_vessels(patient, room.places)),
-        *cyst_layers(patient, room, tumors),
+        *benign_layers(patient, room, tumors),
         *tumor_layers(patient, liver, tumors),
         *great_vessel_layers(patient),
         *(gall_bladder_layers(patient, *liver.gall_bladder) if liver.gall_bladder else []),
@@ -147,7 +147,7 @@ def frame(plan: Plan, patient: Patient) -> tuple[Axes, Patient]:
 
 
 def _random_sizes(random: np.random.Generator) -> list[int]:
-    counts = {"large": random.integers(0, 2), "medium": random.integers(0, 3), "small": random.integers(1, 5)}
+    counts = {"large": random.integers(0, 2), "medium": random.integers(0, 3), "small": random.integers(2, 8)}
     return [
         round(float(np.exp(random.uniform(*np.log(LESION_VOXELS[group])))))
         for group, count in counts.items()

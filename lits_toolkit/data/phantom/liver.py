@@ -36,7 +36,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
     hollow = (dome - 142, -6.0, 26.0), (78.0, 74.0, jitter(72))
     kidney = (-58.0, patient.spine_y + 4, -63.0), (50.0, 27.0, 28.0)
     hilum = (dome - 76, -4.0, -26.0), (10.0, 9.0, 18.0)
-    fissure_x, fissure_mm = random.uniform(-6, 10), random.uniform(0.6, 3.4)
+    fissure_x, fissure_mm = random.uniform(-6, 10), random.uniform(0.2, 1.8)
     lumps, nodules = patient.field(34), patient.field(9)
     lumpy, nodular = random.uniform(1.5, 3.5), random.uniform(1.4, 2.6) if cirrhotic else random.uniform(0, 0.4)
     bladder = gall_bladder(patient) if random.random() < 0.85 else None
@@ -66,7 +66,7 @@ def draw_liver(patient: Patient, stomach: Level) -> Liver:
         return np.maximum(shape, part.landmarks["dome"] + 3.2)
 
     perfusion, grain, steatosis = patient.field(60), patient.field(6), patient.field(38)
-    uneven, grainy = random.uniform(2, 6), random.uniform(1.5, 4) + 2 * cirrhotic
+    uneven, grainy = random.uniform(3, 12), random.uniform(1.5, 4) + 2 * cirrhotic
     spared = random.uniform(8, 22) if random.random() < 0.2 else 0  # patchy fat
 
     def tissue(part: Part) -> np.ndarray:

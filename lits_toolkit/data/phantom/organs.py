@@ -16,7 +16,7 @@ def spleen_layers(patient: Patient) -> list[Layer]:
     uneven = 22 * (patient.tissues.arteries > 250)  # the early phase stripes the spleen
 
     def spleen(part: Part) -> np.ndarray:
-        level = less(ellipsoid(part, centre, radii), ellipsoid(part, (centre[0], 6, 52), (46, 40, 34)), 8)
+        level = less(ellipsoid(part, centre, radii), ellipsoid(part, (centre[0], 4, 46), (42, 36, 30)), 8)
         level = np.maximum(level, part.landmarks["cavity"] + 2 + 0.4 * patient.gap_mm)
         return np.maximum(level, part.landmarks["dome"] + 3)
 

@@ -94,7 +94,7 @@ def draw_tissues(random: np.random.Generator) -> Tissues:
     plain_liver = random.normal(57, 4) - (random.uniform(10, 55) if random.random() < 0.28 else 0)  # the fatty liver
     blood = random.normal(42, 3)
     # the dose, and a tube's low voltage, spread the liver's HU far more widely than in patients: none is its own
-    dose = random.uniform(0.25, 2.1) if phase == "portal" else random.uniform(0.6, 1.5)
+    dose = random.uniform(0.25, 1.5) if phase == "portal" else random.uniform(0.6, 1.5)
     rise = {
         # arteries, portal vein, hepatic veins, cava, liver, spleen, cortex, marrow, pancreas, wall of the gut
         "portal": (random.uniform(90, 150), random.uniform(80, 120), random.uniform(66, 110), random.uniform(60, 120),

@@ -14,15 +14,11 @@ from lits_toolkit.data.phantom.patient import Patient
 from lits_toolkit.data.phantom.space import Axes, Part, reached
 from lits_toolkit.data.phantom.torso import mark_torso
 
-KINDS = {
-    "hypodense": 0.36,
-    "hyperdense": 0.4,
-    "rim": 0.07,
-    "necrotic": 0.08,
-    "calcified": 0.04,
-    "faint": 0.05,
-}
-"""What tumours look like, with the share of each."""
+DARK = {"hypodense": 0.62, "rim": 0.1, "necrotic": 0.16, "calcified": 0.06, "faint": 0.06}
+BRIGHT = {"hyperdense": 0.78, "rim": 0.1, "calcified": 0.06, "faint": 0.06}
+"""What tumours darker and brighter than the liver look like, with the share of each. A liver has both in turn: with one
+alone a single threshold finds most of them."""
+CONTRAST_HU = (30.0, 52.0)
 ATTEMPTS = 40
 SCOUT_MM = 4.0
 """Between the places that a look at the liver notes."""
@@ -140,16 +136,17 @@ def tumor_layers(patient: Patient, liver: Liver, tumors: Sequence[Tumor]) -> lis
     return [_tumor_layer(patient, liver, tumor) for tumor in tumors]
 
 
-def cyst_layers(patient: Patient, room: Room, tumors: Sequence[Tumor]) -> list[Layer]:
-    """Water in the liver, and spots of fat and blood: what is as dark or bright as a tumour and is none."""
+def benign_layers(patient: Patient, room: Room, tumors: Sequence[Tumor]) -> list[Layer]:
+    """Cysts, and old deposits of chalk or iodised oil: darker and brighter than tumours, and none."""
     random = patient.random
     layers = []
-    for _ in range(random.poisson(2.6)):
-        radius = random.uniform(3, 14)
-        places = room.places[(room.depth_mm > 0.6 * radius) & _free(room.places, radius + 4, tumors)]
-        if len(places) == 0:
-            continue
-        layers.append(_cyst_layer(random, places[random.integers(len(places))], radius))
+    for mean_count, largest_mm, lowest_hu, highest_hu in ((3.5, 20, -4, 22), (1.5, 13, 210, 400)):
+        for _ in range(random.poisson(mean_count)):
+            radius = random.uniform(4, largest_mm)
+            places = room.places[(room.depth_mm > 0.6 * radius) & _free(room.places, radius + 4, tumors)]
+            if len(places):
+                place = places[random.integers(len(places))]
+                layers.append(_benign_layer(random, place, radius, random.uniform(lowest_hu, highest_hu)))
     return layers
 
 
@@ -162,7 +159,9 @@ def _tumor_layer(patient: Patient, liver: Liver, tumor: Tumor) -> Layer:
 
     def level(part: Part) -> np.ndarray:
         found = tumor.level(part) / np.float32(tumor.softness)
-        return found if tumor.outgrown else np.maximum(found, part.landmarks["liver"] - 0.3)
+        if tumor.outgrown:  # pushed aside is what lies beside the liver, but neither ribs nor lung
+            return np.maximum(found, np.maximum(part.landmarks["cavity"], part.landmarks["dome"]))
+        return np.maximum(found, part.landmarks["liver"] - 0.3)
 
     def hu(part: Part) -> np.ndarray:
         grain = texture(part.axes)
@@ -180,7 +179,7 @@ def _tumor_layer(patient: Patient, liver: Liver, tumor: Tumor) -> Layer:
     return Layer(level, hu, around((z, y, x), tumor.reach_mm + 3))
 
 
-def _cyst_layer(random: np.random.Generator, place: np.ndarray, radius: float) -> Layer:
+def _benign_layer(random: np.random.Generator, place: np.ndarray, radius: float, hu: float) -> Layer:
     z, y, x = place
     centre = float(z), float(y), float(x)
     rz, ry, rx = (radius * random.uniform(0.85, 1.18) for _ in range(3))
@@ -188,7 +187,7 @@ def _cyst_layer(random: np.random.Generator, place: np.ndarray, radius: float) -
     def level(part: Part) -> np.ndarray:
         return np.maximum(ellipsoid(part, centre, (rz, ry, rx)), part.landmarks["liver"])
 
-    return Layer(level, random.uniform(-4, 22), around(centre, 1.2 * radius))
+    return Layer(level, hu, around(centre, 1.2 * radius))
 
 
 def _draft(
@@ -217,14 +216,14 @@ def _draft(
         blobs = tuple(_blob(random, place, small * random.uniform(0.85, 1.15)) for place in centres)
     else:
         blobs = (_blob(random, centre, radius),)
-    kind = str(random.choice(list(KINDS), p=list(KINDS.values())))
+    darker = tumors[-1].contrast > 0 if tumors else random.random() < 0.5
+    kinds = DARK if darker else BRIGHT
+    kind = str(random.choice(list(kinds), p=list(kinds.values())))
     if kind in ("rim", "necrotic", "calcified") and radius < 7:
-        kind = str(random.choice(["hypodense", "hyperdense"]))
-    sign = {"hypodense": -1, "necrotic": -1, "hyperdense": 1}.get(kind, int(random.choice([-1, 1])))
-    contrast = {"faint": random.uniform(9, 16), "rim": random.uniform(20, 34)}.get(kind, random.uniform(38, 70))
-    return Tumor(
-        blobs, kind, form == "outgrown", sign * contrast, float(random.choice([1, 1.6, 2.6], p=[0.5, 0.35, 0.15]))
-    )
+        kind = next(iter(kinds))
+    contrast = {"faint": random.uniform(9, 16), "rim": random.uniform(20, 34)}.get(kind, random.uniform(*CONTRAST_HU))
+    contrast = -contrast if darker else contrast
+    return Tumor(blobs, kind, form == "outgrown", contrast, float(random.choice([1, 1.6, 2.6], p=[0.5, 0.35, 0.15])))
 
 
 def _blob(random: np.random.Generator, centre: np.ndarray, radius: float) -> Blob:

@@ -1,10 +1,20 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from lits_toolkit.data.phantom.space import Part
 from lits_toolkit.data.phantom.torso import mark_torso
-from lits_toolkit.data.phantom.tumors import KINDS, Blob, cyst_layers, grow_tumors, scout, tumor_layers
+from lits_toolkit.data.phantom.tumors import (
+    BRIGHT,
+    DARK,
+    Blob,
+    benign_layers,
+    grow_tumors,
+    scout,
+    tumor_layers,
+)
 
 SIZES = (5000, 400, 400, 120, 30, 7, 1)
 STEP_MM = 3.0
@@ -56,16 +66,15 @@ def test_a_tumours_voxels_are_where_its_level_is_below_zero(grown):
         assert below[taken].all()
 
 
-def test_kinds_are_told_apart_by_their_contrast(grown):
+def test_kinds_are_told_apart_by_their_contrast_and_dark_ones_follow_bright_ones(grown):
     for _, _, tumors, _, _ in grown:
         for tumor in tumors:
-            assert tumor.kind in KINDS
-            assert 8 < abs(tumor.contrast) < 90
-            if tumor.kind in ("hypodense", "necrotic"):
-                assert tumor.contrast < 0
-            if tumor.kind == "hyperdense":
-                assert tumor.contrast > 0
-    assert sum(KINDS.values()) == pytest.approx(1)
+            assert tumor.kind in (DARK if tumor.contrast < 0 else BRIGHT)
+            assert 8 < abs(tumor.contrast) < 60
+        signs = [tumor.contrast < 0 for tumor in tumors]
+        assert all(first != second for first, second in pairwise(signs))
+    assert sum(DARK.values()) == pytest.approx(1)
+    assert sum(BRIGHT.values()) == pytest.approx(1)
 
 
 def test_a_painted_tumour_differs_from_the_tissue_beside_it_by_its_contrast(grown):
@@ -130,14 +139,14 @@ def test_a_tumour_by_chance_is_no_more_than_half_of_the_liver(abdomen):
         assert taken.sum() <= 30
 
 
-def test_cysts_are_water_in_the_liver_away_from_tumours(grown):
-    found = 0
+def test_what_is_benign_lies_in_the_liver_away_from_tumours_and_is_darker_or_brighter_than_they(grown):
+    found = {"water": 0, "deposit": 0}
     for abdomen, room, tumors, taken, part in grown:
-        for _ in range(4):
-            for layer in cyst_layers(abdomen.patient, room, tumors):
+        for _ in range(6):
+            for layer in benign_layers(abdomen.patient, room, tumors):
                 inside = layer.level(part) < 0
-                found += 1
-                assert -4 <= layer.hu <= 22
+                found["water" if layer.hu < 100 else "deposit"] += 1
+                assert -4 <= layer.hu <= 22 or 210 <= layer.hu <= 400
                 assert (part.landmarks["liver"][inside] < 0).all()
                 assert (inside & taken).sum() < 0.2 * max(1, inside.sum())
-    assert found > 5
+    assert min(found.values()) > 5

@@ -1,0 +1,71 @@
+"""What the demo's training hangs on: each stage with one setting changed at a time, scored on held-out phantoms.
+
+python benchmarks/choices.py lits-demo
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lits_toolkit.data.case import LIVER, TUMOR
+from lits_toolkit.data.reading import read_case
+from lits_toolkit.demo import MODEL, DemoSettings, train_settings
+from lits_toolkit.inference.cascade import predict_mask
+from lits_toolkit.metrics.overlap import count_overlap
+from lits_toolkit.models.storage import load_model
+from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.training.run import train
+
+CHOICES: dict[str, list[dict[str, Any]]] = {
+    "liver": [{}, {"flip": True}, {"optimizer": "radam"}],
+    "tumor": [{}, {"combine": "mask"}, {"start_from": None}, {"augment": False, "flip": False}],
+}
+
+
+def main() -> None:
+    """Print one line per choice: the seconds of training and the Dice per case inside the reference's liver."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workspace", type=Path, help="where `lits demo` has been run")
+    parser.add_argument("--liver-epochs", type=int, default=1)
+    parser.add_argument("--tumor-epochs", type=int, default=2)
+    arguments = parser.parse_args()
+    workspace = Workspace(arguments.workspace).require()
+    demo = DemoSettings(liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
+    for stage, choices in CHOICES.items():
+        for changed in choices:
+            settings = replace(train_settings(workspace, stage, demo), **changed)
+            with tempfile.TemporaryDirectory() as folder:
+                started = time.perf_counter()
+                split = workspace.split
+                cases = [workspace.prepared_cases(part) for part in (split.train, split.validation)]
+                train(folder, *cases, settings, progress=False)
+                seconds = time.perf_counter() - started
+                score = np.mean(score_held_out(workspace, folder, stage))
+            print(f"{stage}, {changed or 'as in the demo'}: Dice per case {score:.3f}, {seconds:.0f} s", flush=True)
+
+
+def score_held_out(workspace: Workspace, folder: str, stage: str) -> list[float]:
+    """Dice of each held-out case: of the liver, or of the tumours inside the reference's liver."""
+    model = load_model(folder)
+    found = []
+    for files in workspace.cohort_cases():
+        if files.name not in workspace.split.test:
+            continue
+        case = read_case(files)
+        assert case.reference is not None
+        if stage == "liver":
+            tumor_model = load_model(workspace.model("tumor", MODEL))
+            mask, least = predict_mask(case.volume, tumor_model, model), LIVER
+        else:
+            mask, least = predict_mask(case.volume, model, liver=case.reference >= LIVER), TUMOR
+        found.append(count_overlap(case.reference >= least, mask >= least).dice_per_case)
+    return found
+
+
+if __name__ == "__main__":
+    main()
