@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lits_toolkit.data.case import LIVER, TUMOR
-from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
+
+if TYPE_CHECKING:
+    from lits_toolkit.data.prepared import PreparedCase
 
 STAGES = ("liver", "tumor")
 DESIGNATIONS = ("all", "liver", "tumor")
-Combination = Literal["mask", "centre"]
-"""How the liver enters the tumour stage: `mask` leaves the CT inside it and zero outside, the first way of §3.1.7;
-`centre` also takes the liver's median off, so that a tumour of few HU is not small beside the step at its border."""
 CONTEXT = 4
 """Slices on either side of the one to segment, given to a 2D network as channels."""
 
@@ -29,7 +28,7 @@ class Sample:
     """(y, x) uint8: 1 where the stage's object is."""
 
 
-def designated_slices(case: PreparedCase, designation: str) -> np.ndarray:
+def designated_slices(case: "PreparedCase", designation: str) -> np.ndarray:
     """The slices of a case that are trained on: `all`, those with `liver`, or those with `tumor`."""
     if designation not in DESIGNATIONS:
         raise SettingError(f"slices: expected one of {', '.join(DESIGNATIONS)}, found {designation!r}")
@@ -38,19 +37,6 @@ def designated_slices(case: PreparedCase, designation: str) -> np.ndarray:
         return np.arange(slices)
     least = LIVER if designation == "liver" else TUMOR
     return np.flatnonzero((case.mask_slices(0, slices) >= least).any(axis=(1, 2)))
-
-
-def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarray:
-    """The tumour stage's input, (z, y, x) float32, from a whole volume in [0, 1] and its bool liver of the same shape.
-
-    SettingError where `how` is no Combination.
-    """
-    if how not in get_args(Combination):
-        raise SettingError(f"combine: expected one of {', '.join(get_args(Combination))}, found {how!r}")
-    inside = volume * liver
-    if how == "centre" and liver.any():
-        np.subtract(inside, np.median(volume[liver]), out=inside, where=liver)
-    return inside
 
 
 def sample(image: np.ndarray, mask: np.ndarray, index: int, stage: str) -> Sample:

@@ -44,7 +44,7 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
         if column == 0:
             loss.set_ylabel("loss")
             dice.set_ylabel("Dice, validation slices")
-    figure.legend(handles=panels[0].get_lines(), loc="outside lower center", ncols=2)
+    figure.legend(handles=panels[0].get_lines()[:2], loc="outside lower center", ncols=2)
     figure.suptitle(f"Training · {label}")
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 

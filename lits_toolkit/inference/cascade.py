@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lits_toolkit.data.case import BACKGROUND, LIVER, TUMOR
+from lits_toolkit.data.combination import combine
 from lits_toolkit.data.network_grid import from_network_grid, mask_to_network_grid, to_network_grid
 from lits_toolkit.data.prepared import normalise
-from lits_toolkit.data.sampling import combine
 from lits_toolkit.errors import SettingError
 from lits_toolkit.inference.postprocess import drop_unsure_components, largest_component
 from lits_toolkit.inference.windows import probability_volume

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lits_toolkit.data.sampling import Combination
+from lits_toolkit.data.combination import Combination
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import output_folder, read_json, replacing, write_json
 from lits_toolkit.models.catalogue import build_model

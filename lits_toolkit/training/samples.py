@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from lits_toolkit.data.case import LIVER, TUMOR
+from lits_toolkit.data.combination import Combination, combine
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.data.sampling import Combination, combine, designated_slices, epoch_order, sample
+from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
 from lits_toolkit.errors import InputError
 
 Index = tuple[int, int, int]

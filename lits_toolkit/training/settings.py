@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from lits_toolkit.data.sampling import Combination
+from lits_toolkit.data.combination import Combination
 from lits_toolkit.errors import SettingError
 
 Stage = Literal["liver", "tumor"]

@@ -6,7 +6,7 @@ import pytest
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.data.sampling import combine, designated_slices, epoch_order, sample
+from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
 from lits_toolkit.errors import SettingError
 
 
@@ -35,9 +35,8 @@ def test_an_unknown_designation_names_the_known_ones(prepared):
         designated_slices(prepared[0], "spleen")
 
 
-def take(case, index, stage, how="mask"):
-    volume, mask = case.volume_slices(0, 12), case.mask_slices(0, 12)
-    return sample(volume if stage == "liver" else combine(volume, mask >= 1, how), mask, index, stage)
+def take(case, index, stage):
+    return sample(case.volume_slices(0, 12), case.mask_slices(0, 12), index, stage)
 
 
 def test_a_liver_sample_is_nine_normalised_slices_and_the_middle_mask(prepared):
@@ -54,30 +53,9 @@ def test_beyond_the_ends_there_is_zero(prepared):
     assert (found.image[3:] > 0).any()
 
 
-def test_in_the_tumour_stage_everything_outside_the_liver_is_zero(prepared):
+def test_in_the_tumour_stage_the_target_is_the_tumour(prepared):
     case, _, reference = prepared
-    found = take(case, 5, "tumor")
-    assert (found.image[reference[1:10] == 0] == 0).all()
-    np.testing.assert_array_equal(found.target, reference[5] == 2)
-
-
-def test_centred_the_livers_median_is_zero_and_differences_are_kept(prepared):
-    case, _, reference = prepared
-    masked, centred = (take(case, 5, "tumor", how).image for how in ("mask", "centre"))
-    inside = reference[1:10] > 0
-    assert (centred[~inside] == 0).all()
-    median = np.median(case.volume_slices(0, 12)[reference > 0])  # of the whole liver, not of these nine slices
-    np.testing.assert_allclose(centred[inside], masked[inside] - median, atol=1e-6)
-
-
-def test_a_case_without_a_liver_stays_empty():
-    volume = np.full((3, 8, 8), 0.5, np.float32)
-    assert not combine(volume, np.zeros(volume.shape, bool), "centre").any()
-
-
-def test_an_unknown_combination_names_the_known_ones():
-    with pytest.raises(SettingError, match="mask, centre"):
-        combine(np.zeros((3, 8, 8), np.float32), np.ones((3, 8, 8), bool), "add")
+    np.testing.assert_array_equal(take(case, 5, "tumor").target, reference[5] == 2)
 
 
 def test_an_epoch_has_every_designated_slice_once_and_one_case_after_the_other():

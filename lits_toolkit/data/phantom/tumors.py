@@ -267,9 +267,9 @@ def _grow(draft: Tumor, patient: Patient, liver: Liver, axes: Axes, taken: np.nd
         # what is cut off from the rest by the liver's edge or another tumour is no part of it
         lesion = cc3d.largest_k(np.ascontiguousarray(level <= growth), k=1, connectivity=6).astype(bool)
         missing = voxels - int(np.count_nonzero(lesion))
-        if missing <= 0.02 * voxels:
+        if abs(missing) <= 0.02 * voxels:
             break
-        wanted = min(wanted + missing, len(ordered))
+        wanted = int(np.clip(wanted + missing, 1, len(ordered)))
     else:
         return None
     if growth > 0.5 * draft.blobs[0].radius + 1.5 * max(float(axis[1] - axis[0]) for axis in axes):

@@ -1,0 +1,24 @@
+"""How the liver found first enters the tumour stage (dissertation §3.1.7)."""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from lits_toolkit.errors import SettingError
+
+Combination = Literal["mask", "centre"]
+"""How the liver enters the tumour stage: `mask` leaves the CT inside it and zero outside, the first way of §3.1.7;
+`centre` also takes the liver's median off, so that a tumour of few HU is not small beside the step at its border."""
+
+
+def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarray:
+    """The tumour stage's input, (z, y, x) float32, from a whole volume in [0, 1] and its bool liver of the same shape.
+
+    SettingError where `how` is no Combination.
+    """
+    if how not in get_args(Combination):
+        raise SettingError(f"combine: expected one of {', '.join(get_args(Combination))}, found {how!r}")
+    inside = volume * liver
+    if how == "centre" and liver.any():
+        np.subtract(inside, np.median(volume[liver]), out=inside, where=liver)
+    return inside
