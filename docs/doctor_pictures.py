@@ -23,10 +23,16 @@ def main() -> None:
     """Write every picture."""
     case = make_phantom(1, seed=0, size=192, slices=80)
     for name, (faulty, caption, plane) in _faults(case).items():
-        drawn = draw_fault(case, faulty, caption, plane)
-        with replacing(FOLDER / f"{name}.png") as partial:
-            partial.write_bytes(png_bytes(drawn, MOST_BYTES))
-        print(FOLDER / f"{name}.png")
+        _write(name, draw_fault(case, faulty, caption, plane))
+    labels = _labels_as_volume(case)
+    for name, (faulty, caption) in _label_faults(case).items():
+        _write(name, draw_fault(labels, _labels_as_volume(faulty), caption))
+
+
+def _write(name: str, drawn: Drawn) -> None:
+    with replacing(FOLDER / f"{name}.png") as partial:
+        partial.write_bytes(png_bytes(drawn, MOST_BYTES))
+    print(FOLDER / f"{name}.png")
 
 
 @house_style()
@@ -83,10 +89,48 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
     turned = [ndimage.rotate(array, 15, (0, 2), reshape=False, order=0, cval=cval) for array, cval in
               ((volume, -1024), (mask, 0))]  # fmt: skip
     larger = ndimage.zoom(mask, (1, 1.25, 1.25), order=0)[:, 24:216, 24:216]
+    other = make_phantom(2, seed=0, size=192, slices=80)
+    second = replace(case, volume=other.volume, reference=mask)
+    every_other = (np.arange(80) % 8 < 4)[:, None, None]
+    localiser = volume.copy()
+    localiser[38:42] = volume[::-1, 90][np.linspace(0, 79, 192).astype(int)]  # a coronal plane among axial ones
+    read = np.arange(80)[:, None, None] >= 38
+    uneven = np.repeat(np.arange(80), np.where(np.arange(80) % 9 == 4, 3, 1))
+    frames = np.full_like(volume, WINDOW_HU[0])
+    for row in range(3):
+        for column in range(3):
+            frames[40, 64 * row : 64 * row + 64, 64 * column : 64 * column + 64] = volume[
+                8 * (3 * row + column) + 4, ::3, ::3
+            ]
+    pair = np.concatenate([volume[:, ::2, ::2], other.volume[:, ::2, ::2]], 2).repeat(2, 1)
+    noise = np.random.default_rng(0).integers(*WINDOW_HU, volume.shape).astype(np.int16)
+    coarse = mask[:, 6::12, 6::12].repeat(12, 1).repeat(12, 2)
     lost = list(range(34, 50))
     short = replace(case, volume=np.delete(volume, lost, 0), reference=np.delete(mask, lost, 0))
     twice = [*range(40), *[40] * 10, *range(40, 80)]
+    blank = np.zeros_like(mask)
     return {
+        "unreadable": (
+            replace(case, volume=np.where(read, volume, np.int16(WINDOW_HU[0])), reference=mask * read),
+            "cut off",
+            "coronal",
+        ),
+        "wrong-rank": (replace(case, volume=pair[..., :192], reference=blank), "two phases in one file", "axial"),
+        "compression": (replace(case, volume=noise, reference=blank), "compressed: no plug-in reads it", "axial"),
+        "multi-frame": (replace(case, volume=frames, reference=blank), "all slices in one file", "axial"),
+        "mixed-slices": (replace(case, volume=localiser, reference=blank), "a coronal plane among the slices", "axial"),
+        "uneven-slices": (replace(case, volume=volume[uneven], reference=mask[uneven]), "uneven distances", "coronal"),
+        "conflicting-slices": (
+            replace(case, volume=np.where(every_other, volume, second.volume)),
+            "two series at the same places",
+            "coronal",
+        ),
+        "no-orientation": (
+            replace(case, volume=volume[:, ::-1, ::-1], reference=mask[:, ::-1, ::-1]),
+            "which way up? the header does not say",
+            "axial",
+        ),
+        "mask-shape": (replace(case, reference=coarse), "a mask of 16 × 16 pixels", "axial"),
         "padding": (replace(case, volume=padded), "padding of -2048 HU, black", "axial"),
         "not-finite": (replace(case, volume=nan), "NaN at the edge, yellow", "axial"),
         "not-hu": (replace(case, volume=(volume + 1024).astype(np.int16)), "intercept of -1024 missing", "axial"),
@@ -110,6 +154,29 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
         "mask-misfit": (replace(case, reference=np.roll(mask, -round(90 / x), 2)), "mask beside the patient", "axial"),
         "tumor-outside-liver": (replace(case, reference=stray), "a lesion outside the liver", "axial"),
         "liver-cut": (replace(case, volume=volume[:44], reference=mask[:44]), "the scan ends in the liver", "coronal"),
+    }
+
+
+def _labels_as_volume(case: Case) -> Case:
+    """The mask itself as a grey picture: label 0 black, 1 grey, 2 light, 3 white."""
+    assert case.reference is not None
+    low, high = WINDOW_HU
+    shown = low + (high - low) * np.clip(case.reference.astype(np.float32) / 3, 0, 1)
+    return replace(case, volume=shown.astype(np.int16), reference=np.zeros(case.reference.shape, np.uint8))
+
+
+def _label_faults(case: Case) -> dict[str, tuple[Case, str]]:
+    assert case.reference is not None
+    mask = case.reference
+    soft = ndimage.uniform_filter(mask.astype(np.float32), (1, 9, 9))
+    rows, columns = np.ogrid[:192, :192]
+    spleen = np.hypot((rows - 105) / 22, (columns - 148) / 11) < 1
+    more = np.where(spleen & (mask == 0), 3, mask)
+    return {
+        "labels-not-integer": (replace(case, reference=soft), "labels between 0, 1 and 2"),
+        "labels-rounded": (replace(case, reference=mask * np.float32(0.9999)), "1 is 0.9999, 2 is 1.9998"),
+        "labels-unknown": (replace(case, reference=more), "a label 3, white"),
+        "segments-left-out": (replace(case, reference=more), "a further organ, white, not taken"),
     }
 
 

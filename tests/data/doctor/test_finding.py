@@ -33,7 +33,7 @@ def test_the_page_explains_the_code_and_its_severity(code):
 
 
 def test_every_picture_on_the_page_is_there_and_small():
-    pictures = re.findall(r"\(doctor/([\w-]+\.png)\)", PAGE.read_text())
-    assert pictures
+    pictures = re.findall(r"\(doctor/([\w-]+)\.png\)", PAGE.read_text())
+    assert sorted(pictures) == sorted(CODES)
     for name in pictures:
-        assert (PAGE.parent / "doctor" / name).stat().st_size < 60_000
+        assert (PAGE.parent / "doctor" / f"{name}.png").stat().st_size < 60_000
