@@ -435,9 +435,15 @@ def _print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> No
             advice.add_row(Text(f"  {code}", no_wrap=True), Text(text))
         console.print(advice)
     counts = Counter[str](finding.severity for finding in findings)
-    numbers = ", ".join(f"{counts[severity]} {word}" for severity, word in
-                        (("error", "errors"), ("warning", "warnings"), ("info", "notes")))  # fmt: skip
-    console.print(f"\n{cases} cases checked: {numbers}", markup=False)
+    numbers = ", ".join(
+        _counted(counts[severity], word)
+        for severity, word in (("error", "error"), ("warning", "warning"), ("info", "note"))
+    )
+    console.print(f"\n{_counted(cases, 'case')} checked: {numbers}", markup=False)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _print_repairs(repairs: "list[Repair]", to_stderr: bool) -> None:

@@ -43,7 +43,8 @@ def split_cohort(
     cases = [case for case in map(PreparedCase, prepared) if case.has_mask]
     names = [case.name for case in cases]
     if not names:
-        raise SettingError(f"none of {len(prepared)} prepared cases has a reference mask: nothing to train on")
+        found = f"none of {len(prepared)} prepared cases has a reference mask" if prepared else "no case was prepared"
+        raise SettingError(f"{found}: nothing to train on")
     joined = join_patients(names, patients or {}, {case.name: case.metadata["fingerprint"] for case in cases})
     if settings.by == "dissertation":
         split = dissertation_split(names)
