@@ -35,14 +35,14 @@ def main() -> None:
     parser.add_argument("--tumor-epochs", type=int, default=2)
     arguments = parser.parse_args()
     workspace = Workspace(arguments.workspace).require()
+    split = workspace.split
+    cases = [workspace.prepared_cases(part) for part in (split.train, split.validation)]
     demo = DemoSettings(liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
     for stage, choices in CHOICES.items():
         for changed in choices:
             settings = replace(train_settings(workspace, stage, demo), **changed)
             with tempfile.TemporaryDirectory() as folder:
                 started = time.perf_counter()
-                split = workspace.split
-                cases = [workspace.prepared_cases(part) for part in (split.train, split.validation)]
                 train(folder, *cases, settings, progress=False)
                 seconds = time.perf_counter() - started
                 score = np.mean(score_held_out(workspace, folder, stage))
@@ -52,6 +52,7 @@ def main() -> None:
 def score_held_out(workspace: Workspace, folder: str, stage: str) -> list[float]:
     """Dice of each held-out case: of the liver, or of the tumours inside the reference's liver."""
     model = load_model(folder)
+    tumor_model = load_model(workspace.model("tumor", MODEL)) if stage == "liver" else model
     found = []
     for files in workspace.cohort_cases():
         if files.name not in workspace.split.test:
@@ -59,10 +60,9 @@ def score_held_out(workspace: Workspace, folder: str, stage: str) -> list[float]
         case = read_case(files)
         assert case.reference is not None
         if stage == "liver":
-            tumor_model = load_model(workspace.model("tumor", MODEL))
             mask, least = predict_mask(case.volume, tumor_model, model), LIVER
         else:
-            mask, least = predict_mask(case.volume, model, liver=case.reference >= LIVER), TUMOR
+            mask, least = predict_mask(case.volume, tumor_model, liver=case.reference >= LIVER), TUMOR
         found.append(count_overlap(case.reference >= least, mask >= least).dice_per_case)
     return found
 

@@ -90,7 +90,6 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
               ((volume, -1024), (mask, 0))]  # fmt: skip
     larger = ndimage.zoom(mask, (1, 1.25, 1.25), order=0)[:, 24:216, 24:216]
     other = make_phantom(2, seed=0, size=192, slices=80)
-    second = replace(case, volume=other.volume, reference=mask)
     every_other = (np.arange(80) % 8 < 4)[:, None, None]
     localiser = volume.copy()
     localiser[38:42] = volume[::-1, 90][np.linspace(0, 79, 192).astype(int)]  # a coronal plane among axial ones
@@ -115,13 +114,13 @@ def _faults(case: Case) -> dict[str, tuple[Case, str, str]]:
             "cut off",
             "coronal",
         ),
-        "wrong-rank": (replace(case, volume=pair[..., :192], reference=blank), "two phases in one file", "axial"),
+        "wrong-rank": (replace(case, volume=pair, reference=blank), "two phases in one file", "axial"),
         "compression": (replace(case, volume=noise, reference=blank), "compressed: no plug-in reads it", "axial"),
         "multi-frame": (replace(case, volume=frames, reference=blank), "all slices in one file", "axial"),
         "mixed-slices": (replace(case, volume=localiser, reference=blank), "a coronal plane among the slices", "axial"),
         "uneven-slices": (replace(case, volume=volume[uneven], reference=mask[uneven]), "uneven distances", "coronal"),
         "conflicting-slices": (
-            replace(case, volume=np.where(every_other, volume, second.volume)),
+            replace(case, volume=np.where(every_other, volume, other.volume)),
             "two series at the same places",
             "coronal",
         ),

@@ -436,14 +436,10 @@ def _print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> No
         console.print(advice)
     counts = Counter[str](finding.severity for finding in findings)
     numbers = ", ".join(
-        _counted(counts[severity], word)
+        _count(counts[severity], word)
         for severity, word in (("error", "error"), ("warning", "warning"), ("info", "note"))
     )
-    console.print(f"\n{_counted(cases, 'case')} checked: {numbers}", markup=False)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    console.print(f"\n{_count(cases, 'case')} checked: {numbers}", markup=False)
 
 
 def _print_repairs(repairs: "list[Repair]", to_stderr: bool) -> None:

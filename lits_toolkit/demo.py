@@ -164,8 +164,9 @@ def score_baselines(workspace: Workspace, cases: Sequence[CaseFiles]) -> dict[st
 def _prepare(workspace: Workspace, cases: list[CaseFiles], size: int) -> None:
     from lits_toolkit.data.prepare import prepare
 
-    for finding in prepare(cases, workspace.prepared, size=size).refused:
-        raise InputError(f"{finding.case}: {finding.message}")
+    refused = prepare(cases, workspace.prepared, size=size).refused
+    if refused:
+        raise InputError(f"{len(refused)} errors in the cohort, the first: {refused[0].case}: {refused[0].message}")
 
 
 def train_settings(workspace: Workspace, stage: "Stage", settings: DemoSettings) -> "TrainSettings":
