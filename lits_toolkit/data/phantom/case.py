@@ -28,12 +28,10 @@ from lits_toolkit.errors import SettingError
 FIELD_OF_VIEW_MM = (300.0, 450.0)
 COVERAGE_MM = (205.0, 245.0)
 SLICE_MM = (0.7, 5.0)
-DRAWN_PIXEL_MM = 1.15
+DRAWN_PIXEL_MM = 1.4
 """A finer image is drawn with pixels of this size and then enlarged: no scanner resolves more of soft tissue."""
 ATTEMPTS = 6
 """Patients that are tried before a plan is given up."""
-BLUR = 1.35
-"""Pixels over which an edge is blended: a scanner's own blur, beside partial volume."""
 SLAB = 6
 """Slices drawn at a time."""
 LESION_VOXELS = {"small": (220, 850), "medium": (1300, 4500), "large": (10600, 16000)}
@@ -179,8 +177,9 @@ def _scan(
     strength = (scanner.sigma_hu * (0.45 + 0.55 * np.exp(-((radius / 130) ** 2)))).astype(np.float32)
     keep, share = np.sqrt(1 - scanner.between_slices**2), scanner.between_slices
     noise = _noise(random, passed, shape[1:])
+    edge_mm = float(np.hypot(drawn, scanner.blur_mm))
     for start in range(0, len(z_axis), SLAB):
-        part = Part.empty((z_axis[start : start + SLAB], y_drawn, x_drawn), patient.warp, BLUR * drawn)
+        part = Part.empty((z_axis[start : start + SLAB], y_drawn, x_drawn), patient.warp, edge_mm)
         mark_torso(part, patient)
         part.landmarks["liver"] = _liver_level(part, patient, liver)
         paint(layers, part, patient.warp)

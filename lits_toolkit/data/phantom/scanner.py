@@ -28,6 +28,11 @@ class Scanner:
     """HU outside the round field of view."""
     round_field: bool
 
+    @property
+    def blur_mm(self) -> float:
+        """Over which the kernel blurs an edge: what lets no fine noise pass lets no sharp edge pass either."""
+        return 0.65 / self.cutoff_per_mm
+
 
 def draw_scanner(random: np.random.Generator, spacing_mm: tuple[float, float, float]) -> Scanner:
     """Any protocol; the thinner the slices and the smaller the pixels, the more noise."""
@@ -35,7 +40,7 @@ def draw_scanner(random: np.random.Generator, spacing_mm: tuple[float, float, fl
     metal = (random.uniform(-60, 60), random.uniform(-60, 60), random.uniform(-80, 80))
     return Scanner(
         sigma_hu=float(np.clip(random.uniform(9, 21) * dose, 4, 45)),
-        cutoff_per_mm=random.uniform(0.16, 0.42),
+        cutoff_per_mm=random.uniform(0.2, 0.6),
         between_slices=float(np.clip(random.uniform(0.1, 0.6) / spacing_mm[0], 0, 0.6)),
         lying=random.uniform(0, 1.4),
         metal=metal if random.random() < 0.05 else None,

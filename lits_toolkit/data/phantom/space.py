@@ -23,9 +23,9 @@ def hat_basis(positions: np.ndarray, count: int) -> np.ndarray:
 
 def spline_basis(positions: np.ndarray, count: int) -> np.ndarray:
     """(n, count) float32 weights of the cubic B-spline, which has no kinks: random lattices become smooth fields."""
-    t = np.abs(positions[:, None] - np.arange(count))
-    near, far = 2 / 3 - t**2 + t**3 / 2, np.maximum(0, 2 - t) ** 3 / 6
-    return np.where(t < 1, near, far).astype(np.float32)
+    t = np.abs(positions[:, None] - np.arange(count)).astype(np.float32)
+    near, far = 2 / 3 - t * t * (1 - t / 2), np.maximum(2 - t, 0)
+    return np.where(t < 1, near, far * far * far / 6)
 
 
 def resample(array: np.ndarray, bases: Sequence[np.ndarray | None]) -> np.ndarray:

@@ -26,10 +26,11 @@ def mark_torso(part: Part, patient: Patient) -> None:
     side = np.abs(x) / np.maximum(from_middle, 1)
     # the broad muscle of the back at the flank behind, the straight ones of the belly beside the middle in front
     thin = 1 - 0.35 * np.clip(-z - 40, 0, 40) / 40 - 0.9 * np.clip(-back - 0.4, 0, 0.4)
-    muscle = patient.wall_mm * thin + 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
-    muscle = muscle + 5 * np.exp(-(((side - 0.25) / 0.14) ** 2)) * (back < 0)
+    swell = 9 * np.exp(-(((back - 0.52) / 0.24) ** 2)) * side
+    swell = swell + 5 * np.exp(-(((side - 0.25) / 0.14) ** 2)) * (back < 0)
+    muscle = patient.wall_mm * thin + swell
     fat = patient.fat_mm * (1 - patient.belly * back + 0.35 * patient.belly * (back * back))
-    fat = fat * (1 + np.clip(-z - 20, -60, 120) / 320)
+    fat = fat * (1 + np.clip(-z - 20, -60, 120) / 320) - 0.7 * swell  # the skin shows little of them
     part.landmarks["muscle"] = cavity - muscle
     # lying on a table flattens the back
     flat = y - (depth + patient.wall_mm + 12 + 0.45 * patient.fat_mm)
@@ -263,23 +264,24 @@ def _arms(patient: Patient) -> list[Layer]:
 
 
 def _table(patient: Patient) -> list[Layer]:
-    """One or two curved shells under the back, with foam inside."""
+    """One or two curved shells under the back, with foam inside: straight in the scanner, however the patient lies."""
     random = patient.random
-    top = patient.cavity[0] + patient.wall_mm + 14 + 0.45 * patient.fat_mm
+    _, shift_y, shift_x = patient.warp.shift_mm
+    back = patient.cavity[0] + patient.wall_mm + 14 + 0.45 * patient.fat_mm
+    top = shift_y + patient.warp.scale[1] * back
     curve = random.uniform(0.0006, 0.0018) * random.choice([1, 1, 0])
     half = random.uniform(185, 260)
     shells = [(top + random.uniform(2, 12), random.uniform(1.2, 2.6), random.uniform(-150, 350))]
     shells.append((shells[0][0] + random.uniform(14, 55), random.uniform(1.2, 2.6), random.uniform(-150, 350)))
     foam = random.uniform(-990, -930)
 
-    below = ((-420.0, 420.0), (60.0, 330.0), (-330.0, 330.0))
-
     def sheet(y: float, thick: float, hu: float) -> Layer:
         def level(part: Part) -> np.ndarray:
-            arc = part.y - y + curve * part.x * part.x
-            return np.maximum(np.abs(arc) - thick, np.abs(part.x) - half)
+            across = (part.axes[2] - shift_x).astype(np.float32)
+            arc = (part.axes[1] - y).astype(np.float32)[:, None] + np.float32(curve) * across * across
+            return np.maximum(np.abs(arc) - thick, np.abs(across) - half)[None]
 
-        return Layer(level, hu, below)
+        return Layer(level, hu)
 
     first, second = shells[0][0], shells[1][0]
     between = sheet((first + second) / 2, (second - first) / 2, foam)

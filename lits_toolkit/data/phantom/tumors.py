@@ -20,6 +20,8 @@ BRIGHT = {"hyperdense": 0.78, "rim": 0.1, "calcified": 0.06, "faint": 0.06}
 alone a single threshold finds most of them."""
 CONTRAST_HU = (30.0, 52.0)
 ATTEMPTS = 40
+REACHED_RADII = 2.2
+"""How far out a blob's lumps are reckoned, in its radii: none that is kept grows further."""
 SCOUT_MM = 4.0
 """Between the places that a look at the liver notes."""
 
@@ -43,11 +45,14 @@ class Blob:
             for axis, c, s in zip((part.z, part.y, part.x), self.centre, self.stretch, strict=True)
         )
         distance = np.sqrt(z * z + y * y + x * x)
-        unit = 1 / np.maximum(distance, 0.1)
-        lumps = np.zeros_like(distance)
+        level = distance - np.float32(self.radius)
+        near = distance < REACHED_RADII * self.radius
+        z, y, x = (axis[near] / np.maximum(distance[near], 0.1) for axis in (z, y, x))
+        lumps = np.zeros_like(z)
         for (wz, wy, wx), phase, height in zip(self.waves, self.phases, self.heights, strict=True):
-            lumps += np.float32(height) * np.cos((wz * z + wy * y + wx * x) * unit + np.float32(phase))
-        return distance - np.float32(self.radius) * (1 + lumps)
+            lumps += np.float32(height) * np.cos(wz * z + wy * y + wx * x + np.float32(phase))
+        level[near] -= np.float32(self.radius) * lumps
+        return level
 
 
 @dataclass(frozen=True, eq=False)
