@@ -162,30 +162,56 @@ def prepare(
 
 
 @app.command
-def models(json: bool = False) -> None:
-    """The catalogue: each network's parameters, ours beside the dissertation's.
+def models(json: bool = False, printed: bool = False) -> None:
+    """The catalogue: each network's parameters and multiply-accumulates, beside the dissertation's figures.
 
     Args:
         json: Print a list of objects instead of a table.
+        printed: The dissertation's networks with the values of its appendix as printed, contradictions included.
     """
     from dataclasses import asdict
 
     from lits_toolkit.models.catalogue import describe_models
 
-    entries = describe_models()
+    entries = describe_models(printed)
     if json:
         import json as json_format
 
         print(json_format.dumps([asdict(entry) for entry in entries], indent=2))
         return
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "parameters", "dissertation, millions")
+    table = Table(
+        "model", "table", "parameters\nmillions", "printed", "MACs\nbillions", "printed\nM FLOPs", "notes",
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    table.columns[0].no_wrap = True
+    for column in table.columns[2:6]:
+        column.justify = "right"
+    notes: list[str] = []
     for entry in entries:
-        published = entry.published_parameters_millions
-        table.add_row(entry.name, f"{entry.parameters:,}", "" if published is None else f"{published:.2f}")
-    Console().print(table)
+        where, *remarks = entry.note.split("; ")
+        notes += [remark for remark in remarks if remark not in notes]
+        parameters, flops = entry.published_parameters_millions, entry.published_flops_millions
+        table.add_row(
+            entry.name,
+            where.removeprefix("Table "),
+            f"{entry.parameters / 1e6:.3f}",
+            "–" if parameters is None else f"{parameters:.2f}",
+            f"{entry.macs / 1e9:.2f}",
+            "–" if flops is None else f"{flops:.2f}",
+            " ".join(str(notes.index(remark) + 1) for remark in remarks),
+        )
+    console = Console()
+    console.print(table)
+    for number, remark in enumerate(notes, 1):
+        console.print(f"{number}  {remark}")
+    console.print(
+        "Each for one input of 256 × 256: nine slices in 2D; eight in 3D, of which it segments four. The printed FLOPs "
+        "are what an old counter gave, which left most convolutions out; MACs are the true multiply-accumulates."
+    )
 
 
 @app.command

@@ -1,66 +1,169 @@
-"""The catalogue: every network by its name."""
+"""The catalogue: every network by its name, and what it costs beside what the dissertation prints."""
 
+import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from lits_toolkit.errors import SettingError
-from lits_toolkit.models.encoders import ENCODERS
+from lits_toolkit.models.encoders import Encoder, encoders
 
 if TYPE_CHECKING:
     from lits_toolkit.models.network import Network
 
-PUBLISHED_PARAMETERS_MILLIONS = {
-    # Tables 4.2 and 4.3; the rows `top` and `default` of the 2D networks are swapped in print
-    "2d-mobilenet_v2-top": 3.76,
-    "2d-mobilenet_v2-default": 4.64,
-    "2d-mobilenet_v2-bottom": 6.37,
-    "3d-mobilenet_v2-top": 1.26,
-    "3d-mobilenet_v2-default": 1.59,
-    "3d-mobilenet_v2-bottom": 2.93,
-}
+PRINTED = "-printed"
+"""After a name: the configuration as the appendix prints it, contradictions included."""
+AGREES = 0.01
+"""Share by which a published count may differ from ours without a word."""
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One network of the catalogue and what it costs."""
+    """One network of the catalogue and what it costs, for one input of 256 × 256."""
 
     name: str
     dimensions: int
     block: str
     layout: str
     parameters: int
+    macs: int
+    """True multiply-accumulates."""
     published_parameters_millions: float | None
-    """As the dissertation prints it."""
+    published_flops_millions: float | None
+    """What an old counter gave, which left most convolutions out: no measure of the work."""
+    note: str
+    """Where it and its published figures stand in print, and why ours differ by over 1 %; parted by "; "."""
+
+
+@dataclass(frozen=True)
+class PublishedCost:
+    """A row of Table 4.2 or 4.3, under the name that it belongs to."""
+
+    table: str
+    printed_row: str
+    parameters_millions: float
+    flops_millions: float
 
 
 def model_names() -> list[str]:
-    """Every name that `build_model` knows."""
-    return list(ENCODERS)
+    """Every name of the catalogue: the dissertation's 21 configurations, then the comparators."""
+    return [*encoders(), *_comparators()]
 
 
 def build_model(name: str) -> "Network":
-    """The network `name`, with fresh weights; SettingError names the nearest where there is none of that name."""
-    from lits_toolkit.models.network import build_network
+    """The network `name`, with fresh weights; SettingError names the nearest where there is none of that name.
 
-    dimensions, block, _ = _parts(name)
-    return build_network(dimensions, block, ENCODERS[name])
+    With "-printed" after it, a configuration of the dissertation is built with the appendix's values as printed.
+    """
+    if name in _comparators():
+        return _comparators()[name]()
+    from lits_toolkit.models.network import EfficientUNet
 
-
-def describe_models() -> list[ModelEntry]:
-    """The catalogue, each network built once to count its parameters."""
-    entries = []
-    for name in model_names():
-        dimensions, block, layout = _parts(name)
-        parameters = sum(parameter.numel() for parameter in build_model(name).parameters())
-        published = PUBLISHED_PARAMETERS_MILLIONS.get(name)
-        entries.append(ModelEntry(name, dimensions, block, layout, parameters, published))
-    return entries
+    return EfficientUNet(_encoder(name))
 
 
-def _parts(name: str) -> tuple[int, str, str]:
-    if name not in ENCODERS:
-        nearest = get_close_matches(name, ENCODERS, n=1, cutoff=0)
+def describe_models(printed: bool = False) -> list[ModelEntry]:
+    """The catalogue, each network counted once; with `printed`, the dissertation's with the values as printed."""
+    names = [name + PRINTED for name in encoders()] if printed else model_names()
+    return [describe_model(name) for name in names]
+
+
+def describe_model(name: str) -> ModelEntry:
+    """One network of the catalogue; SettingError as `build_model`."""
+    import torch
+
+    from lits_toolkit.models.cost import count, input_shape
+
+    with torch.device("meta"):
+        network = build_model(name)
+    dimensions = network.dimensions
+    cost = count(network, input_shape(dimensions))
+    if name in _comparators():
+        return ModelEntry(name, dimensions, "", "", cost.parameters, cost.macs, *_COMPARATORS_PUBLISHED[name])
+    encoder = _encoder(name)
+    published = published_costs()[name.removesuffix(PRINTED)]
+    return ModelEntry(
+        name,
+        dimensions,
+        encoder.block,
+        encoder.layout,
+        cost.parameters,
+        cost.macs,
+        published.parameters_millions,
+        published.flops_millions,
+        _note(name, encoder, cost.parameters, published),
+    )
+
+
+@cache
+def published_costs() -> dict[str, PublishedCost]:
+    """Tables 4.2 and 4.3 by the configuration that each row belongs to."""
+    text = files("lits_toolkit.models").joinpath("dissertation_cost.csv").read_text()
+    return {
+        row["name"]: PublishedCost(
+            row["table"], row["printed_row"], float(row["parameters_millions"]), float(row["flops_millions"])
+        )
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _note(name: str, encoder: Encoder, parameters: int, published: PublishedCost) -> str:
+    notes = [f"Table {encoder.table}"]
+    if published.printed_row != encoder.layout:
+        notes.append(f"Table {published.table} has the rows top and default of this block swapped")
+    if name in _CONTRADICTIONS and not name.endswith(PRINTED):
+        notes.append(_CONTRADICTIONS[name])
+    if abs(parameters / 1e6 / published.parameters_millions - 1) > AGREES:
+        printed = name in _printed_otherwise()
+        notes.append("as printed, and so not as counted" if printed else _REASONS[encoder.dimensions, encoder.block])
+    return "; ".join(notes)
+
+
+_CONTRADICTIONS = {
+    "2d-mobilenet_v2-top": "its layer 1 is printed with expansion 1, the published counts need 6",
+    "2d-mobilenet_v3-top": "its layer 1 is printed with expansion 1, the published counts need 4",
+    "3d-shufflenet_v2-top": "printed as the default, with the strides of 2D: 3D's are used",
+    "3d-shufflenet_v2-default": "its caption has bottom, and A.20's top: the two are crossed",
+    "3d-shufflenet_v2-bottom": "its caption has top, and A.19's bottom: the two are crossed",
+}
+_REASONS = {
+    (2, "shufflenet_v2"): "where squeeze-and-excitation stands in this block, and what it squeezes, is not in print",
+    (3, "mobilenet_v2"): "print has about 0.03 M more in each 3D network of this block, which no table accounts for",
+    (3, "mobilenet_v3"): "print has about 0.02 M more in each 3D network of this block, which no table accounts for",
+    (3, "shufflenet_v2"): "where squeeze-and-excitation stands in this block, and what it squeezes, is not in print",
+    (3, "dsts"): "print has about 0.10 M less in each network of this block, which no table accounts for",
+}
+"""Of differences over 1 %, by dimensions and block."""
+
+
+@cache
+def _printed_otherwise() -> frozenset[str]:
+    """The names with "-printed" that differ from the catalogue's own."""
+    return frozenset(name + PRINTED for name, encoder in encoders(printed=True).items() if encoder != encoders()[name])
+
+
+def _encoder(name: str) -> Encoder:
+    plain = name.removesuffix(PRINTED)
+    if plain not in encoders():
+        nearest = get_close_matches(name, model_names(), n=1, cutoff=0)
         raise SettingError(f"no model is called {name!r}; the nearest is {nearest[0]!r}, `lits models` lists all")
-    dimensions, block, layout = name.split("-")
-    return int(dimensions[0]), block, layout
+    return encoders(printed=plain != name)[plain]
+
+
+def _han2017() -> "Network":
+    from lits_toolkit.models.comparators.han2017 import Han2017
+
+    return Han2017()
+
+
+_COMPARATORS_PUBLISHED: dict[str, tuple[float | None, float | None, str]] = {
+    "han2017": (24.0, None, "§2.3; arXiv:1704.07239 prints no widths: ours are a reading of its 32 layers"),
+}
+
+
+def _comparators() -> dict[str, Callable[[], "Network"]]:
+    """Networks of others, by name; imported when they are built."""
+    return {"han2017": _han2017}

@@ -1,10 +1,15 @@
-"""The encoders' hyperparameters: Appendix A.2 of the dissertation (Tustumi 2020), one row per layer.
+"""The encoders' hyperparameters: Appendix A.2 of the dissertation (Tustumi 2020), one row of `encoders.csv` per layer.
 
-Where its tables contradict its figures, the rows here are the ones that give the published parameter counts;
-`docs/design.md` lists every such choice.
+Where its tables contradict its figures, `expansion` and `name` have what gives the published counts, and
+`printed_expansion` and `printed_name` what is printed; `docs/design.md` lists every such choice. A configuration of
+your own is seven rows more.
 """
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
 
 
 @dataclass(frozen=True)
@@ -14,75 +19,47 @@ class EncoderLayer:
     repetitions: int
     kernel: int
     stride: tuple[int, ...]
+    """Along ([z,] y, x)."""
     expansion: int
+    """1 where the block has none."""
     features_in: int
     features_out: int
-    se_squeeze: float = 0.25
+    se_squeeze: float
 
 
-def _encoder(*rows: tuple[int, int, tuple[int, ...], int, int, int]) -> tuple[EncoderLayer, ...]:
-    return tuple(EncoderLayer(*row) for row in rows)
+@dataclass(frozen=True)
+class Encoder:
+    """One configuration: a row of the dissertation's Tables 4.2 and 4.3."""
+
+    dimensions: int
+    block: str
+    layout: str
+    table: str
+    """Of the appendix, such as "A.3"."""
+    layers: tuple[EncoderLayer, ...]
 
 
-ENCODERS: dict[str, tuple[EncoderLayer, ...]] = {
-    # Table A.5; layer 1 is printed with expansion 1, the published counts need 6
-    "2d-mobilenet_v2-top": _encoder(
-        (2, 3, (1, 1), 6, 32, 16),
-        (2, 3, (2, 2), 6, 16, 24),
-        (2, 5, (2, 2), 6, 24, 40),
-        (2, 3, (2, 2), 6, 40, 80),
-        (2, 5, (1, 1), 6, 80, 112),
-        (3, 5, (2, 2), 6, 112, 192),
-        (1, 3, (1, 1), 6, 192, 320),
-    ),
-    # Table A.3
-    "2d-mobilenet_v2-default": _encoder(
-        (1, 3, (1, 1), 1, 32, 16),
-        (2, 3, (2, 2), 6, 16, 24),
-        (2, 5, (2, 2), 6, 24, 40),
-        (3, 3, (2, 2), 6, 40, 80),
-        (3, 5, (1, 1), 6, 80, 112),
-        (4, 5, (2, 2), 6, 112, 192),
-        (1, 3, (1, 1), 6, 192, 320),
-    ),
-    # Table A.4
-    "2d-mobilenet_v2-bottom": _encoder(
-        (1, 3, (1, 1), 1, 32, 16),
-        (1, 3, (2, 2), 6, 16, 24),
-        (1, 5, (2, 2), 6, 24, 40),
-        (3, 3, (2, 2), 6, 40, 80),
-        (4, 5, (1, 1), 6, 80, 112),
-        (4, 5, (2, 2), 6, 112, 192),
-        (2, 3, (1, 1), 6, 192, 320),
-    ),
-    # Table A.14
-    "3d-mobilenet_v2-top": _encoder(
-        (2, 3, (1, 1, 1), 1, 16, 8),
-        (2, 3, (1, 2, 2), 6, 8, 12),
-        (2, 5, (2, 2, 2), 6, 12, 20),
-        (2, 3, (2, 2, 2), 6, 20, 40),
-        (2, 5, (1, 1, 1), 6, 40, 56),
-        (3, 5, (1, 2, 2), 6, 56, 96),
-        (1, 3, (1, 1, 1), 6, 96, 160),
-    ),
-    # Table A.12
-    "3d-mobilenet_v2-default": _encoder(
-        (1, 3, (1, 1, 1), 1, 16, 8),
-        (2, 3, (1, 2, 2), 6, 8, 12),
-        (2, 5, (2, 2, 2), 6, 12, 20),
-        (3, 3, (2, 2, 2), 6, 20, 40),
-        (3, 5, (1, 1, 1), 6, 40, 56),
-        (4, 5, (1, 2, 2), 6, 56, 96),
-        (1, 3, (1, 1, 1), 6, 96, 160),
-    ),
-    # Table A.13
-    "3d-mobilenet_v2-bottom": _encoder(
-        (1, 3, (1, 1, 1), 1, 16, 8),
-        (2, 3, (1, 2, 2), 6, 8, 12),
-        (2, 5, (2, 2, 2), 6, 12, 20),
-        (3, 3, (2, 2, 2), 6, 20, 40),
-        (4, 5, (1, 1, 1), 6, 40, 56),
-        (4, 5, (1, 2, 2), 6, 56, 96),
-        (4, 3, (1, 1, 1), 6, 96, 160),
-    ),
-}
+@cache
+def encoders(printed: bool = False) -> dict[str, Encoder]:
+    """Every configuration by its name, such as "2d-mobilenet_v2-top"; with `printed`, as the appendix prints them."""
+    rows = list(csv.DictReader(files("lits_toolkit.models").joinpath("encoders.csv").read_text().splitlines()))
+    key = "printed_name" if printed else "name"
+    found = {name: _encoder(name, list(lines), printed) for name, lines in groupby(rows, lambda row: row[key])}
+    return {name: found[name] for name in dict.fromkeys(row["name"] for row in rows)}
+
+
+def _encoder(name: str, rows: list[dict[str, str]], printed: bool) -> Encoder:
+    dimensions, block, layout = name.split("-")
+    layers = tuple(
+        EncoderLayer(
+            int(row["repetitions"]),
+            int(row["kernel"]),
+            tuple(int(step) for step in row["stride"].split("x")),
+            int(row["printed_expansion" if printed else "expansion"]),
+            int(row["features_in"]),
+            int(row["features_out"]),
+            float(row["se_squeeze"]),
+        )
+        for row in rows
+    )
+    return Encoder(int(dimensions[0]), block, layout, rows[0]["table"], layers)

@@ -1,12 +1,14 @@
 """The network: an EfficientNet-like encoder in a U-Net, one definition for 2D and 3D (dissertation §3.1.4, §3.1.5)."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lits_toolkit.errors import SettingError
-from lits_toolkit.models.blocks import BLOCKS, CONV, CONV_TRANSPOSED, convolution
-from lits_toolkit.models.encoders import EncoderLayer
+from lits_toolkit.models.blocks import BLOCKS, CONV, CONV_TRANSPOSED, BlockShape, convolution
+from lits_toolkit.models.encoders import Encoder, EncoderLayer
 
 CONTEXT_2D = 4
 """In 2D a slice is seen with this many neighbours on either side, as channels."""
@@ -18,39 +20,44 @@ SKIP_LAYERS = (5, 3, 2, 1)
 CLASSES = 2
 
 
-def build_network(dimensions: int, block: str, encoder: tuple[EncoderLayer, ...]) -> "Network":
-    """The network of one configuration, with fresh weights from torch's global generator."""
-    return Network(dimensions, block, encoder)
-
-
 class Network(nn.Module):
-    """Stem, encoder, head, decoder and output.
+    """What every network of the catalogue is, the comparators included.
 
     2D: (batch, 9, y, x) float32 in [0, 1] to logits (batch, 2, y, x) of the middle slice.
     3D: (batch, 1, 8, y, x) to logits (batch, 2, 4, y, x) of the middle four slices.
-    y and x are multiples of 32; SettingError names the size to pad to otherwise.
     The second class is the stage's own (liver or tumour); its probability is the softmax over the two.
     """
 
-    def __init__(self, dimensions: int, block: str, encoder: tuple[EncoderLayer, ...]) -> None:
+    dimensions: int
+    """2 or 3."""
+
+
+class EfficientUNet(Network):
+    """Stem, encoder, head, decoder and output, of one configuration, with weights from torch's global generator.
+
+    y and x are multiples of 32; SettingError names the size to pad to otherwise.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self.dimensions = dimensions
+        self.dimensions = dimensions = encoder.dimensions
+        layers, activation = encoder.layers, BLOCKS[encoder.block].activation
         channels = 2 * CONTEXT_2D + 1 if dimensions == 2 else 1
         stride = (2,) * dimensions if dimensions == 2 else (1, 2, 2)
-        self.stem = convolution(dimensions, channels, encoder[0].features_in, 3, stride)
-        self.encoder = nn.ModuleList(_encoder_layer(dimensions, block, layer) for layer in encoder)
-        head = encoder[-1].features_out * HEAD_EXPANSION
-        self.head = convolution(dimensions, encoder[-1].features_out, head, 1)
-        widths = [encoder[layer - 1].features_out for layer in SKIP_LAYERS]
+        self.stem = convolution(dimensions, channels, layers[0].features_in, 3, stride, activation=activation)
+        self.encoder = nn.ModuleList(_encoder_layer(dimensions, encoder.block, layer) for layer in layers)
+        head = layers[-1].features_out * HEAD_EXPANSION
+        self.head = convolution(dimensions, layers[-1].features_out, head, 1, activation=activation)
+        widths = [layers[layer - 1].features_out for layer in SKIP_LAYERS]
         self.decoder = nn.ModuleList(
-            DecoderStage(dimensions, features, width)
+            DecoderStage(dimensions, features, width, activation)
             for features, width in zip([head, *widths[:-1]], widths, strict=True)
         )
         self.output = Output(dimensions, widths[-1], channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits; shapes as the class says."""
-        _check_size(x)
+        require_size(x, 32)
         image, features = x, self.stem(x)
         outputs = []
         for encode in self.encoder:
@@ -68,12 +75,12 @@ class Network(nn.Module):
 class DecoderStage(nn.Module):
     """Double y and x, concatenate the encoder's skip, mix by a depthwise-separable convolution."""
 
-    def __init__(self, dimensions: int, features_in: int, features_out: int) -> None:
+    def __init__(self, dimensions: int, features_in: int, features_out: int, activation: type[nn.Module]) -> None:
         super().__init__()
         self.up = _doubling(dimensions, features_in, features_out)
         self.mix = nn.Sequential(
             CONV[dimensions](2 * features_out, 2 * features_out, 3, padding=1, groups=2 * features_out, bias=False),
-            *convolution(dimensions, 2 * features_out, features_out, 1),
+            *convolution(dimensions, 2 * features_out, features_out, 1, activation=activation),
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
@@ -97,21 +104,17 @@ class Output(nn.Module):
 
 
 def _encoder_layer(dimensions: int, block: str, layer: EncoderLayer) -> nn.Sequential:
-    unit = (1,) * dimensions
-    return nn.Sequential(
-        *(
-            BLOCKS[block](
-                dimensions,
-                layer.features_in if number == 0 else layer.features_out,
-                layer.features_out,
-                layer.kernel,
-                layer.stride if number == 0 else unit,
-                layer.expansion,
-                layer.se_squeeze,
-            )
-            for number in range(layer.repetitions)
-        )
+    first = BlockShape(
+        dimensions,
+        layer.features_in,
+        layer.features_out,
+        layer.kernel,
+        layer.stride,
+        layer.expansion,
+        layer.se_squeeze,
     )
+    further = replace(first, features_in=layer.features_out, stride=(1,) * dimensions)
+    return nn.Sequential(*(BLOCKS[block].build(shape) for shape in (first, *(layer.repetitions - 1) * [further])))
 
 
 def _doubling(dimensions: int, features_in: int, features_out: int) -> nn.Module:
@@ -127,8 +130,11 @@ def _centre(skip: Tensor, like: Tensor) -> Tensor:
     return skip[:, :, extra : extra + like.shape[2]]
 
 
-def _check_size(x: Tensor) -> None:
-    y, x_size = x.shape[-2:]
-    if y % 32 or x_size % 32:
-        fit = tuple(-(-size // 32) * 32 for size in (y, x_size))
-        raise SettingError(f"expected y and x in multiples of 32, found {y}×{x_size}: pad to {fit[0]}×{fit[1]}")
+def require_size(x: Tensor, multiple: int) -> None:
+    """Raise SettingError, naming the size to pad to, where y or x of an image is no multiple of `multiple`."""
+    rows, columns = x.shape[-2:]
+    if rows % multiple or columns % multiple:
+        fit = tuple(-(-size // multiple) * multiple for size in (rows, columns))
+        raise SettingError(
+            f"expected y and x in multiples of {multiple}, found {rows}×{columns}: pad to {fit[0]}×{fit[1]}"
+        )

@@ -1,0 +1,1 @@
+"""Networks of others, to compare with: one module each, and an entry in the catalogue."""
