@@ -3,7 +3,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.pixels.common import CoderBase
-from pydicom.uid import JPEGLosslessSV1, RLELossless
+from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, RLELossless
 from writers import ORIENTATIONS, dicom_slices, small_case, small_grid, write_dicom, write_dicom_case
 
 from lits_toolkit.data.dicom import read_dicom, read_dicom_grid
@@ -67,11 +67,12 @@ def test_a_slope_that_is_a_fraction_and_values_beyond_int16(tmp_path):
     assert read_dicom(tmp_path / "high").voxels.max() == 65535 - 1024
 
 
-def test_compressed_pixels_read_alike(tmp_path):
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless], ids=lambda syntax: syntax.name)
+def test_compressed_pixels_read_alike(tmp_path, syntax):
     case = small_case()
     slices = slices_of(case)
     for dataset in slices:
-        dataset.compress(RLELossless, generate_instance_uid=False)
+        dataset.compress(syntax, generate_instance_uid=False)
     write_dicom(tmp_path / "anna", slices)
     np.testing.assert_array_equal(read_case(tmp_path / "anna").volume, case.volume)
 
