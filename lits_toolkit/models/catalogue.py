@@ -84,7 +84,7 @@ def describe_model(name: str) -> ModelEntry:
     if name in _comparators():
         return ModelEntry(name, dimensions, "", "", cost.parameters, cost.macs, *_COMPARATORS_PUBLISHED[name])
     encoder = _encoder(name)
-    published = published_costs()[name.removesuffix(PRINTED)]
+    published = published_costs().get(name.removesuffix(PRINTED))  # a configuration of your own has none
     return ModelEntry(
         name,
         dimensions,
@@ -92,9 +92,9 @@ def describe_model(name: str) -> ModelEntry:
         encoder.layout,
         cost.parameters,
         cost.macs,
-        published.parameters_millions,
-        published.flops_millions,
-        _note(name, encoder, cost.parameters, published),
+        published.parameters_millions if published else None,
+        published.flops_millions if published else None,
+        _note(name, encoder, cost.parameters, published) if published else encoder.table,
     )
 
 

@@ -60,6 +60,13 @@ def test_the_printed_values_are_built_on_request():
     assert build_model("2d-mobilenet_v2-top-printed").encoder[0][0].layers[0][0].groups == 32  # no expansion
 
 
+def test_a_configuration_of_your_own_needs_no_published_figures(monkeypatch):
+    monkeypatch.setattr("lits_toolkit.models.catalogue.published_costs", dict)
+    entry = describe_model("2d-shufflenet_v2-top")
+    assert (entry.published_parameters_millions, entry.published_flops_millions) == (None, None)
+    assert entry.macs > 0
+
+
 @pytest.mark.parametrize(
     ("asked", "nearest"),
     [("2d-mobilenetv2-top", "2d-mobilenet_v2-top"), ("3d-dsts-deflaut", "3d-dsts-default"), ("han17", "han2017")],
