@@ -140,7 +140,7 @@ class SliceBrowser(anywidget.AnyWidget):
     @property
     def view(self) -> View:
         """What is on the screen."""
-        plane = PLANES[self.plane]
+        down, across = PLANES[self.plane].in_plane
         shown = tuple(self.shown)
         if (self.errors or self.heat) and self.view_layout != "compare":
             shown = tuple(name for name in shown if name == self.chosen or name not in self._predictions)
@@ -156,7 +156,7 @@ class SliceBrowser(anywidget.AnyWidget):
             heat=self.heat,
             numbers=self.numbers,
             zoom=self.zoom,
-            middle=None if self.middle is None else (self.middle[plane.in_plane[0]], self.middle[plane.in_plane[1]]),
+            middle=None if self.middle is None else (round(self.middle[down], 2), round(self.middle[across], 2)),
         )
 
     def figure(self, view: View | None = None) -> Drawn:
