@@ -86,7 +86,7 @@ class _Panel:
         elif view.middle is not None:
             zyx = np.zeros(3)
             zyx[list(self.plane.in_plane)] = view.middle
-            middle = list(self.plane.place(zyx, shape))
+            middle = list(self.plane.place(zyx.tolist(), shape))
         ends = []
         for axis, place in zip(self.plane.in_plane, middle, strict=True):
             length = shape[axis] / max(view.zoom, 1)
@@ -216,7 +216,7 @@ def _draw(ax: "Axes", panel: _Panel) -> None:
         for label, width in ((LIVER, 0.8), (TUMOR, 1.2)):
             color = to_rgba(layer.color, min(1.0, 2 * view.opacity))
             lines = LineCollection(
-                list(outline(piece >= label)), colors=color, linewidths=width + 0.9 * below, zorder=3 - below / 10
+                list(outline(piece >= label)), colors=color, linewidths=width + 0.7 * below, zorder=3 - below / 10
             )
             ax.add_collection(lines)
     if view.layout == "planes":

@@ -82,8 +82,8 @@ class View:
     zoom: float = 1.0
     """1 shows the whole slice."""
     middle: tuple[float, float] | None = None
-    """What lies in the middle of the picture where it is zoomed, in voxels along the plane's two axes of the array, such
-    as (y, x) of an axial slice; None for the slice's own middle. In three planes it is the cursor."""
+    """What lies in the middle of the picture, in voxels along the plane's two axes of the array, such as (y, x) of an
+    axial slice; None for the slice's own middle. In three planes that are zoomed it is the cursor."""
 
 
 def view_code(view: View, sources: Mapping[str, Any]) -> str:
