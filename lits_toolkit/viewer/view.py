@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lits_toolkit.data.case import CaseFiles
+from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.errors import SettingError
 from lits_toolkit.viewer.blend import WINDOWS
 from lits_toolkit.viewer.facts import Voxel
@@ -92,38 +93,34 @@ def view_code(view: View, sources: Mapping[str, Any]) -> str:
     `sources` has the arguments of `browse` that were given (case, reference, prediction, probability): a path or the
     files of a case, None for an array, which the code then calls as the argument, or a mapping of such by name.
     """
-    given = {name: _source(name, source) for name, source in sources.items()}
+    missing: list[str] = []
+    given = {name: _source(name, source, missing) for name, source in sources.items()}
     imports = ["from lits_toolkit import browse"]
     if any("CaseFiles(" in text for text in given.values()):
         imports = ["from pathlib import Path", "", *imports, "from lits_toolkit.data.case import CaseFiles"]
     imports.append("from lits_toolkit.viewer.view import View")
+    if missing:
+        imports.append(f"\n# {' and '.join(missing)}: as in the notebook where the browser was opened")
     arguments = [given.pop("case", "case"), *(f"{name}={text}" for name, text in given.items())]
     settings = [
         f"    {field.name}={getattr(view, field.name)!r},"
         for field in fields(view)
         if field.name == "cursor" or getattr(view, field.name) != field.default
     ]
-    return "\n".join(
-        [
-            *imports,
-            "",
-            f"browser = browse({', '.join(arguments)})",
-            "view = View(",
-            *settings,
-            ")",
-            "browser.figure(view)",
-        ]
-    )
+    opened = f"browser = browse({', '.join(arguments)})"
+    return "\n".join([*imports, "", opened, "view = View(", *settings, ")", "browser.figure(view)"])
 
 
-def _source(name: str, source: Any) -> str:
-    if source is None:
+def _source(name: str, source: Any, missing: list[str]) -> str:
+    if isinstance(source, Mapping) and any(each is not None for each in source.values()):
+        given = (f"{key!r}: {_source(_variable(key), each, missing)}" for key, each in source.items())
+        return "{" + ", ".join(given) + "}"
+    if source is None or isinstance(source, Mapping):
+        missing.append(name)
         return name
-    if isinstance(source, Mapping):
-        if all(each is None for each in source.values()):
-            return name
-        return "{" + ", ".join(f"{key!r}: {_source(_variable(key), each)}" for key, each in source.items()) + "}"
     if isinstance(source, CaseFiles):
+        if find_cases(source.volume) == [source]:
+            return repr(str(source.volume))
         places = ", ".join(f"Path({str(path)!r})" for path in (source.volume, source.reference) if path is not None)
         series = f", series={source.series!r}" if source.series else ""
         return f"CaseFiles({source.name!r}, {places}{series})"
