@@ -67,7 +67,9 @@ class StudyBrowser(ipywidgets.VBox):
             layout=ipywidgets.Layout(width="auto", margin="2px 18px 2px 12px"),
         )
         self._run_pickers = {
-            run: ipywidgets.Checkbox(description=run, indent=False, layout=ipywidgets.Layout(width="auto"))
+            run: ipywidgets.Checkbox(
+                description=run, indent=False, layout=ipywidgets.Layout(width="auto", margin="2px 14px 2px 2px")
+            )
             for run in self._predictions
         }
         for picker in self._run_pickers.values():
@@ -169,13 +171,13 @@ class StudyBrowser(ipywidgets.VBox):
         if old is None:
             settings |= self._settings
         else:
-            settings |= {name: getattr(old, name) for name in _KEPT}
-            settings["errors"] = old.errors and bool(shown) and files.reference is not None
+            settings |= {name: getattr(old.view, name) for name in _KEPT}
+            settings["errors"] = old.view.errors and bool(shown) and files.reference is not None
             if several == before:
-                settings["layout"] = old.layout
+                settings["layout"] = old.view.layout
         browser = browse(self._read, prediction=masks or None, **settings)
         if old is not None and old.name == browser.name:
-            browser.set_trait("cursor", old.cursor)
+            browser.cursor = old.cursor
         self._shown = shown
         self.browser = browser
         self._place.children = [browser]
