@@ -10,13 +10,11 @@ from lits_toolkit.metrics.lesions import find_lesions
 from lits_toolkit.metrics.surface import Spacing
 from lits_toolkit.viewer.facts import LesionRow, Voxel, lesion_rows, slice_areas, slice_dice
 
-PLANES = ("axial", "coronal", "sagittal")
-"""By the axis of the array (z, y, x) along which their slices lie."""
-
 
 def plane_view(array: np.ndarray, plane: int) -> np.ndarray:
-    """A (z, y, x) array as (slices, rows, columns) of a plane, as a radiologist looks at it; a view, no copy.
+    """A (z, y, x) array as (slices, rows, columns), as a radiologist looks at it; a view, no copy.
 
+    `plane` is the axis of the array along which the slices lie: 0 axial, 1 coronal, 2 sagittal.
     Coronal and sagittal slices have the head on top. The patient's right is on the left of an axial and a coronal
     slice, the front on the left of a sagittal one.
     """
@@ -70,7 +68,8 @@ def facts_message(
     other.
     """
     masks = [mask for mask in (reference, *predictions) if mask is not None]
-    pairs = [(reference, prediction) for prediction in predictions] or ([(reference, None)] if masks else [])
+    found: Sequence[np.ndarray | None] = list(predictions) or [None]
+    pairs = [(reference, prediction) for prediction in found] if masks else []
     tables = [lesion_rows(*pair, spacing_mm) for pair in pairs]
     corners = [lesion_corners(rows, *pair) for rows, pair in zip(tables, pairs, strict=True)]
     buffers = []
@@ -99,12 +98,12 @@ def lesion_corners(
         box = tuple(slice(*ends) for ends in row.box)
         lesion = own[box] == own[row.voxel]
         for plane, (height, width) in enumerate(((1, 2), (0, 2), (0, 1))):
-            inside = plane_view(lesion, plane)
+            inside: np.ndarray = plane_view(lesion, plane)
             first_row = row.box[height][0] if plane == 0 else own.shape[0] - row.box[height][1]
             top = inside.any(axis=2).argmax(axis=1) + first_row
-            right = inside.shape[2] - inside.any(axis=1)[:, ::-1].argmax(axis=1) + row.box[width][0]
+            right = inside.shape[2] - np.flip(inside.any(axis=1), 1).argmax(axis=1) + row.box[width][0]
             there = inside.any(axis=(1, 2))
-            corners[plane].append(np.where(there[:, None], np.stack([top, right], 1), -1).astype(np.int16))
+            corners[plane].append(np.where(np.expand_dims(there, 1), np.stack([top, right], 1), -1).astype(np.int16))
     return corners
 
 
