@@ -200,7 +200,8 @@ class CasePlotView {
   tell() {
     const words = this.model.get("note") ? `${this.model.get("note")}  ·  ` : "";
     if (!this.at) {
-      this.status.textContent = this.cases.length ? `${words}Click a mark: that case opens at its worst slice` : words;
+      const hint = this.cases.length ? "Click a mark: that case opens at its worst slice" : "No run that is picked has scores";
+      this.status.textContent = words + hint;
       return;
     }
     const { name, voxels, group } = this.cases[this.at.index];

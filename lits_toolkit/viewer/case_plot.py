@@ -62,10 +62,10 @@ class CasePlot(anywidget.AnyWidget):
             self.note = f"{count} without a tumour left out" if count else ""
 
     def _answer(self, _: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
-        names = {case["name"] for case in self.cases}, {run["name"] for run in self.runs}
-        if content.get("kind") == "open" and content.get("case") in names[0] and content.get("run") in names[1]:
-            if self._opened is not None:
-                self._opened(content["case"], content["run"])
+        cases, runs = {case["name"] for case in self.cases}, {run["name"] for run in self.runs}
+        known = content.get("case") in cases and content.get("run") in runs
+        if content.get("kind") == "open" and known and self._opened is not None:
+            self._opened(content["case"], content["run"])
 
 
 def _number(value: float | None) -> float | None:

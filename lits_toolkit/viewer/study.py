@@ -167,7 +167,7 @@ class StudyBrowser(ipywidgets.VBox):
         shown = self._predicted(self.case, self.runs)
         masks = {run: self._predictions[run] / mask_file_name(self.case) for run in shown}
         several, before = len(shown) > 1, len(self._shown) > 1
-        settings = {"layout": "compare"} if several else {}
+        settings: dict[str, Any] = {"layout": "compare"} if several else {}
         if old is None:
             settings |= self._settings
         else:
@@ -197,7 +197,7 @@ class StudyBrowser(ipywidgets.VBox):
         if lacking:
             remarks.append(f"No prediction of {files.name} by {', '.join(lacking)}.")
         if not self._predictions:
-            remarks.append("There is no prediction to show: lits predict makes them.")
+            remarks.append("There is no prediction to show; lits predict makes them.")
         unscored = [run for run in self.runs if run not in self._scores]
         if unscored and self._scores:
             remarks.append(f"Not scored, and so not in the plot: {', '.join(unscored)}; lits evaluate does.")
@@ -220,7 +220,7 @@ def browse_study(
 
     The plot has the tumour's Dice of each case that was scored, ordered by the mean size of its tumours; a click opens
     that case at its worst slice. `case` is where to begin, by default the first that was predicted; `runs` are up to
-    four names of folders in `predictions/`, by default the run "cascade" or the first; `settings` are those of `browse`.
+    four names of folders in `predictions/`, by default "cascade" or the first; `settings` are those of `browse`.
 
     Raises InputError where there is no study or no case, SettingError, with the nearest name, for a case or a run that
     it does not have.
@@ -255,6 +255,8 @@ def browse_cases(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise InputError(f"two cases are called {twice}: browse their folders one at a time")
+    if not cases:
+        raise InputError("expected CT files or folders, found none")
     folders = {name: Path(folder) for name, folder in (predictions or {}).items()}
     return StudyBrowser(cases, folders, None, case, list(folders)[:MOST_PREDICTIONS], **settings)
 
