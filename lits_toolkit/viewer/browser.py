@@ -1,7 +1,5 @@
 """The slice browser's Python side: it holds the arrays and hands out the slices that the web browser asks for."""
 
-import os
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +12,7 @@ import traitlets
 
 from lits_toolkit.data.case import Case, CaseFiles
 from lits_toolkit.errors import GeometryError, InputError, LitsError, SettingError
-from lits_toolkit.figures.drawn import Drawn, png_bytes
+from lits_toolkit.figures.drawn import Drawn
 from lits_toolkit.viewer.blend import (
     ERROR_COLORS,
     LIVER_SHARE,
@@ -24,10 +22,11 @@ from lits_toolkit.viewer.blend import (
     heat_colors,
     prediction_layers,
 )
-from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED
+from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED, worst_slice
 from lits_toolkit.viewer.payload import facts_message, interesting_voxel, slice_buffers
-from lits_toolkit.viewer.still import UNTIL_LIVE
-from lits_toolkit.viewer.view import LAYOUTS, PLANES, View, draw_view, view_code
+from lits_toolkit.viewer.picture import draw_view
+from lits_toolkit.viewer.still import display_with_picture, still_png, with_picture
+from lits_toolkit.viewer.view import LAYOUTS, PLANES, View, view_code
 
 MOST_SLICES_PER_MESSAGE = 8
 MOST_ZOOM = 20.0
@@ -159,6 +158,13 @@ class SliceBrowser(anywidget.AnyWidget):
             middle=None if self.middle is None else (round(self.middle[down], 2), round(self.middle[across], 2)),
         )
 
+    def go_to_worst_slice(self, prediction: str) -> None:
+        """Go to the slice of the current plane where the tumour's Dice of a prediction is lowest, if there is any."""
+        self._require_layer(prediction)
+        if self._reference is not None:
+            worst = worst_slice(self._reference, self._predictions[prediction], PLANES[self.plane].axis)
+            self.slice = self.slice if worst is None else worst
+
     def figure(self, view: View | None = None) -> Drawn:
         """What is on the screen, or another view of the same case, drawn by matplotlib."""
         return draw_view(self._case, self._layers, self._masks, view or self.view, self._probabilities or None)
@@ -254,7 +260,7 @@ class SliceBrowser(anywidget.AnyWidget):
 
     def _send_figure(self) -> None:
         try:
-            picture, code = png_bytes(self.figure()), self.code()
+            picture, code = still_png(self.figure()), self.code()
         except LitsError as error:
             self.send({"kind": "figure", "error": str(error)}, [])
         else:
@@ -262,26 +268,13 @@ class SliceBrowser(anywidget.AnyWidget):
 
     def still(self) -> bytes:
         """A PNG picture of the current view."""
-        return png_bytes(self.figure())
+        return still_png(self.figure())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return (data or {}) | {"text/plain": repr(self), "image/png": self.still()}, metadata
+        return with_picture(super()._repr_mimebundle_(**kwargs), self.still(), repr(self))
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        data, metadata = self._repr_mimebundle_()
-        if _shows_one_output_best():
-            display(data, metadata=metadata, raw=True)
-            return
-        # JupyterLab prefers the widget to the picture in one output even where the kernel is gone and only an error
-        # can be shown (ipympl #16, #473). So the picture is an output of its own, and a style hides what is not needed.
-        picture = {"image/png": data.pop("image/png"), "text/plain": f"Slice {self.slice} of {self.name}"}
-        display({"text/html": UNTIL_LIVE, "text/plain": ""}, raw=True)
-        display(data, metadata=metadata, raw=True)
-        display(picture, raw=True)
+        display_with_picture(*self._repr_mimebundle_())
 
 
 def browse(
@@ -418,8 +411,3 @@ def _require_shape(array: np.ndarray, what: str, case: Case) -> None:
 
 def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def _shows_one_output_best() -> bool:
-    # VS Code and Colab keep each output in a frame of its own, where one cannot hide the other.
-    return "google.colab" in sys.modules or "VSCODE_PID" in os.environ

@@ -185,5 +185,7 @@ class _Surface:
         if not len(self._lesions):
             return None
         box = others.boxes[index]
-        points = np.argwhere(border(others.labels[box] == index + 1)) + [side.start for side in box]
-        return float(self._tree.query(points * np.asarray(self._spacing_mm, float))[0].min())
+        voxels = np.argwhere(border(others.labels[box] == index + 1)) + [side.start for side in box]
+        points = voxels * np.asarray(self._spacing_mm, float)
+        first, _ = self._tree.query(points[0])  # no other need be searched farther
+        return float(min(first, self._tree.query(points, distance_upper_bound=first)[0].min()))
