@@ -99,14 +99,14 @@ def lesion_corners(
         box = tuple(slice(*ends) for ends in row.box)
         lesion = own[box] == own[row.voxel]
         for plane, (down, across) in enumerate(((1, 2), (0, 2), (0, 1))):
-            inside: np.ndarray = plane_view(lesion, plane)
+            inside = plane_view(lesion, plane)
             first_row = row.box[down][0] if plane == 0 else own.shape[0] - row.box[down][1]
-            lines: np.ndarray = inside.any(axis=2)
+            lines = np.logical_or.reduce(inside, axis=2)
             top = lines.argmax(axis=1)
-            line: np.ndarray = inside[np.arange(len(top)), top]
+            line = inside[np.arange(len(top)), top]
             right = line.shape[1] - np.flip(line, 1).argmax(axis=1)
             place = np.stack([top + first_row, right + row.box[across][0]], 1)
-            corners[plane].append(np.where(line.any(axis=1)[:, np.newaxis], place, -1).astype(np.int16))
+            corners[plane].append(np.where(np.logical_or.reduce(line, axis=1)[:, np.newaxis], place, -1).astype(np.int16))
     return corners
 
 
