@@ -62,6 +62,7 @@ class View:
         self.volume = case.volume
         self.masks = [case.reference, prediction]
         self.stage = page.locator(".lits-stage")
+        self.panel = page.locator(".lits-panel")
         self.stage.scroll_into_view_if_needed()
 
     def wait_for_slice(self, index):
@@ -123,7 +124,8 @@ def view(open_page, made_case):
     view.type("Slice number", "20")
     view.wait_for_slice(20)
     page.mouse.move(0, 0)
-    page.keyboard.press("2")
+    view.stage.focus()
+    page.keyboard.press("2")  # the window of the abdomen
     return view
 
 
@@ -143,21 +145,21 @@ def test_the_wheel_goes_slice_by_slice(view):
 
 
 def test_a_touch_pads_small_steps_add_up(view):
-    view.stage.evaluate(
-        "stage => { for (let i = 0; i < 20; i++) stage.dispatchEvent(new WheelEvent('wheel', { deltaY: -10 })); }"
+    view.panel.evaluate(
+        "panel => { for (let i = 0; i < 20; i++) panel.dispatchEvent(new WheelEvent('wheel', { deltaY: -10 })); }"
     )
     view.wait_for_slice(24)
 
 
 def test_a_burst_of_the_wheel_ends_at_the_last_slice_asked_for_and_shows_no_stale_one(view):
-    drawn = view.stage.evaluate(
-        """async stage => {
-            const canvas = stage.querySelector(".lits-image");
+    drawn = view.panel.evaluate(
+        """async panel => {
+            const canvas = panel.querySelector(".lits-image");
             const drawn = [];
             const watch = new MutationObserver(() => drawn.push(Number(canvas.dataset.slice)));
             watch.observe(canvas, { attributes: true, attributeFilter: ["data-slice"] });
             for (let i = 0; i < 19; i++) {
-                stage.dispatchEvent(new WheelEvent("wheel", { deltaY: -120 }));
+                panel.dispatchEvent(new WheelEvent("wheel", { deltaY: -120 }));
                 await new Promise(requestAnimationFrame);
             }
             while (drawn.at(-1) !== 39) await new Promise(requestAnimationFrame);
