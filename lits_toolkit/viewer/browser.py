@@ -42,13 +42,15 @@ class SliceBrowser(anywidget.AnyWidget):
     The synced traits hold settings only; pixels travel as messages, so that a saved notebook stays small. The web
     browser sends
     - {"kind": "slices", "plane": axis, "indices": [i, …]} and gets it back with the `slice_buffers` of each index;
+    - {"kind": "module"} and gets the JavaScript that all else is in;
     - {"kind": "facts"} and gets `facts_message`;
     - {"kind": "figure"} and gets the "code" of a figure of what is on the screen, and its PNG; or what is the "error".
 
     What is done on the screen is known here (`view`), and what is set here is seen there.
     """
 
-    _esm = Path(__file__).with_name("slice_browser.js")
+    _esm = Path(__file__).with_name("loader.js")
+    _module = Path(__file__).with_name("slice_browser.js")
     _css = Path(__file__).with_name("slice_browser.css")
 
     name = traitlets.Unicode(help="The case's name.").tag(sync=True)
@@ -139,7 +141,7 @@ class SliceBrowser(anywidget.AnyWidget):
     @property
     def view(self) -> View:
         """What is on the screen."""
-        plane = PLANES[self.plane]
+        down, across = PLANES[self.plane].in_plane
         shown = tuple(self.shown)
         if (self.errors or self.heat) and self.view_layout != "compare":
             shown = tuple(name for name in shown if name == self.chosen or name not in self._predictions)
@@ -155,7 +157,7 @@ class SliceBrowser(anywidget.AnyWidget):
             heat=self.heat,
             numbers=self.numbers,
             zoom=self.zoom,
-            middle=None if self.middle is None else (self.middle[plane.in_plane[0]], self.middle[plane.in_plane[1]]),
+            middle=None if self.middle is None else (round(self.middle[down], 2), round(self.middle[across], 2)),
         )
 
     def go_to_worst_slice(self, prediction: str) -> None:
@@ -241,6 +243,8 @@ class SliceBrowser(anywidget.AnyWidget):
             threading.Thread(target=self._send_facts, name="lits-facts", daemon=True).start()
         elif kind == "figure":
             self._send_figure()
+        elif kind == "module":
+            self.send({"kind": "module"}, [self._module.read_bytes()])
 
     def _send_slices(self, content: dict[str, Any]) -> None:
         plane = content.get("plane", 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.metrics.lesions import find_lesions
 from lits_toolkit.metrics.surface import Spacing
 from lits_toolkit.viewer.facts import LesionRow, Voxel, lesion_rows, slice_areas, slice_dice
@@ -85,31 +86,33 @@ def facts_message(
 def lesion_corners(
     rows: Sequence[LesionRow], reference: np.ndarray | None, prediction: np.ndarray | None
 ) -> list[list[np.ndarray]]:
-    """Where a lesion's number is written: per plane and row, the upper right corner of the lesion in each slice.
+    """Where a lesion's number is written: per plane and row, the right end of the lesion's first line in each slice.
 
-    Each is (slices of the row's box, 2) int16, (first row, last column + 1) in the slice as it is shown; −1 where the
-    lesion is not in a slice.
+    Each is (slices of the row's box, 2) int16, (row, last column + 1) in the slice as it is shown; −1 where the lesion
+    is not in a slice.
     """
-    labels = [None if mask is None else find_lesions(mask == 2).labels for mask in (reference, prediction)]
+    labels = [None if mask is None else find_lesions(mask == TUMOR).labels for mask in (reference, prediction)]
     corners: list[list[np.ndarray]] = [[], [], []]
     for row in rows:
         own = labels[1] if labels[0] is None or row.fate == "false alarm" else labels[0]
         assert own is not None
         box = tuple(slice(*ends) for ends in row.box)
         lesion = own[box] == own[row.voxel]
-        for plane, (height, width) in enumerate(((1, 2), (0, 2), (0, 1))):
-            inside: np.ndarray = plane_view(lesion, plane)
-            first_row = row.box[height][0] if plane == 0 else own.shape[0] - row.box[height][1]
-            top = inside.any(axis=2).argmax(axis=1) + first_row
-            right = inside.shape[2] - np.flip(inside.any(axis=1), 1).argmax(axis=1) + row.box[width][0]
-            there = inside.any(axis=(1, 2))
-            corners[plane].append(np.where(np.expand_dims(there, 1), np.stack([top, right], 1), -1).astype(np.int16))
+        for plane, (down, across) in enumerate(((1, 2), (0, 2), (0, 1))):
+            inside = plane_view(lesion, plane)
+            first_row = row.box[down][0] if plane == 0 else own.shape[0] - row.box[down][1]
+            lines = np.logical_or.reduce(inside, axis=2)
+            top = lines.argmax(axis=1)
+            line = inside[np.arange(len(top)), top]
+            right = line.shape[1] - np.flip(line, 1).argmax(axis=1)
+            place = np.stack([top + first_row, right + row.box[across][0]], 1)
+            corners[plane].append(np.where(np.logical_or.reduce(line, axis=1)[:, np.newaxis], place, -1).astype(np.int16))
     return corners
 
 
 def interesting_slice(masks: Sequence[np.ndarray], slices: int) -> int:
     """Where to open: the slice with the largest tumour in any mask, else the largest liver, else the middle one."""
-    for least_label in (2, 1):
+    for least_label in (TUMOR, LIVER):
         areas = np.zeros(slices, np.int64)
         for mask in masks:
             np.maximum(areas, [np.count_nonzero(plane >= least_label) for plane in mask], out=areas)
@@ -121,7 +124,7 @@ def interesting_slice(masks: Sequence[np.ndarray], slices: int) -> int:
 def interesting_voxel(masks: Sequence[np.ndarray], shape: tuple[int, int, int]) -> Voxel:
     """Where the planes cross at first: in the middle of the tumour, or the liver, of the `interesting_slice`."""
     z = interesting_slice(masks, shape[0])
-    for least_label in (2, 1):
+    for least_label in (TUMOR, LIVER):
         regions = [mask[z] >= least_label for mask in masks]
         y, x = np.nonzero(max(regions, key=np.count_nonzero)) if regions else ((), ())
         if len(y):

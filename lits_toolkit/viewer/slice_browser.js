@@ -20,6 +20,7 @@ const TOUCH_PX = 12; // a finger's way from slice to slice
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const typographic = (number) => String(number).replace("-", "−");
+const squareCm = (mm2) => (mm2 / 100).toFixed(mm2 < 1000 ? 1 : 0);
 const same = (one, other) => one.every((value, i) => value === other[i]);
 
 
@@ -267,7 +268,7 @@ class Facts {
   }
 }
 
-/** The upper right corner of a lesion in a slice; null where the slice does not cut it. */
+/** Where a lesion's number is written in a slice; null where the slice does not cut it. */
 function cornerOf(lesion, plane, index) {
   const at = 2 * (index - lesion.box[plane][0]);
   const [row, column] = lesion.corners[plane].subarray(Math.max(at, 0), at + 2);
@@ -564,7 +565,7 @@ class Panel {
         const path = new Path2D();
         path.addPath(slice.outlines[layer][label], toScreen);
         // A lower layer's lines are wider, so that where two agree both are seen.
-        context.lineWidth = (width + shown.length - 1 - i) * ratio;
+        context.lineWidth = (width + 0.8 * (shown.length - 1 - i)) * ratio;
         context.stroke(path);
       }
     });
@@ -643,7 +644,9 @@ class Panel {
     haloText(context, left, 10, this.height / 2, { baseline: "middle", font });
     haloText(context, right, this.width - 10, this.height / 2, { align: "right", baseline: "middle", font });
     const { title, color } = this.view.titleOf(this);
-    haloText(context, title, 10, 8, { baseline: "top", color, font: "600 13px system-ui, sans-serif" });
+    context.font = "600 13px system-ui, sans-serif";
+    const y = 20 + context.measureText(title).width < this.width / 2 ? 8 : 28; // beside the upper letter, or below it
+    haloText(context, title, 10, y, { baseline: "top", color, font: context.font });
   }
 
   /** Copies what is on the screen onto a canvas, at (x, y) in its pixels. */
@@ -666,7 +669,7 @@ class Panel {
 
 // ---- The strip
 
-/** Below the slider: the areas of liver and tumour in every slice of a plane, and Dice. A click goes there. */
+/** Below the slider: the areas of liver and tumour in every slice of a plane, and Dice. A click goes there. Drawn by the page's own styles, so in any theme. */
 class Strip {
   constructor(view) {
     this.view = view;
@@ -719,7 +722,7 @@ class Strip {
       return { highest, mine };
     });
     lines.forEach(({ highest, mine }, i) => {
-      this.lanes[i].words.textContent = highest ? ` to ${(highest / 100).toPrecision(2)} cm²` : " none";
+      this.lanes[i].words.textContent = highest ? ` to ${squareCm(highest)} cm²` : " none";
       const paths = mine.map(({ layer, values }) =>
         curve(values.map((value) => value / (highest || 1)), view.layers[layer].color, view.isReference(layer) ? "lits-area" : ""),
       );
@@ -951,7 +954,7 @@ function commandsOf(view) {
   }
   if (view.canShowErrors()) {
     commands.errors = {
-      group: "Masks", keys: ["e"], words: "errors: tumour by hit, miss and false alarm",
+      group: "Masks", keys: ["e"], words: "errors: tumour in both masks, missed, too much",
       run: () => fill({ errors: view.fill !== "errors" })(),
     };
   }
@@ -1084,7 +1087,7 @@ class BrowserView {
       const { name, color } = this.layers[panel.prediction];
       const dice = this.facts.planes?.[panel.plane].dice[panel.prediction - 1]?.[2 * panel.drawn + 1];
       const known = dice !== undefined && !Number.isNaN(dice);
-      return { title: known ? `${name}  ·  Dice ${dice.toFixed(2)}` : name, color };
+      return { title: known ? `${name}  ·  slice Dice ${dice.toFixed(2)}` : name, color };
     }
     const several = this.settings.get("view_layout") === "planes";
     return { title: several ? `${capital(PLANES[panel.plane].name)} ${panel.drawn}` : "", color: "#f2f2f2" };
@@ -1267,24 +1270,33 @@ class BrowserView {
       element("span", { class: "lits-toggles", role: "group", "aria-label": "Masks" }, ...layers),
       labelled("Masks drawn", ...fills),
       element("label", {}, "Opacity", opacity, percent),
-      labelled("Tools", ...tools),
       this.fillKey(),
+      labelled("Tools", ...tools),
+      this.jumps(),
     );
+  }
+
+  jumps() {
+    const jumps = [this.button("previous", "‹ Lesion"), this.button("next", "Lesion ›")];
+    if (this.canShowErrors()) {
+      jumps.push(this.button("miss", "Miss ›"), this.button("alarm", "False alarm ›"), this.button("worst", "Worst slice"));
+    }
+    return labelled("Go to", ...jumps);
   }
 
   /** What the colours of errors and heat mean. */
   fillKey() {
     const { common, missed, excess } = this.settings.get("error_colors");
     const key = (color, text) => element("span", { class: "lits-key", style: `--lits-layer: ${color}` }, text);
-    const errors = [key(common, "hit"), key(missed, "missed"), key(excess, "false alarm")];
+    const errors = [key(common, "in both"), key(missed, "missed"), key(excess, "too much")];
     const colors = Array.from({ length: 9 }, (_, i) => `rgb(${this.heatColors.slice(96 * i - (i === 8 ? 3 : 0)).slice(0, 3).join(" ")})`);
     const ramp = element("span", { class: "lits-ramp", style: `background: linear-gradient(90deg, ${colors.join(", ")})` });
     const box = element("span", { class: "lits-fill-key" });
     this.follow(() => {
-      if (box.dataset.fill === this.fill) return;
-      box.dataset.fill = this.fill;
+      const known = this.settings.get("probabilities").includes(this.settings.get("chosen"));
+      const heat = known || this.settings.get("view_layout") === "compare" ? ["p 0", ramp, "1"] : ["no probability"];
       box.hidden = !["errors", "heat"].includes(this.fill);
-      box.replaceChildren(...(this.fill === "errors" ? errors : this.fill === "heat" ? ["p 0", ramp, "1"] : []));
+      box.replaceChildren(...(this.fill === "errors" ? errors : heat));
     });
     return box;
   }
@@ -1305,13 +1317,6 @@ class BrowserView {
       number.value = this.index;
       of.textContent = `of 0–${this.depth - 1}`;
     });
-    const jumps = [
-      this.button("previous", "‹ Lesion"),
-      this.button("next", "Lesion ›"),
-    ];
-    if (this.canShowErrors()) {
-      jumps.push(this.button("miss", "Next miss"), this.button("alarm", "Next false alarm"), this.button("worst", "Worst slice"));
-    }
     const part = (name) => element("span", { class: `lits-${name}` });
     this.readout = {
       voxel: part("voxel"), world: part("world"), hu: part("hu"),
@@ -1319,14 +1324,12 @@ class BrowserView {
       ruler: part("length"),
     };
     const { voxel, world, hu, labels, ruler } = this.readout;
-    const bar = element("div", { class: "lits-toolbar lits-jumps" }, labelled("Go to", ...jumps));
     return element(
       "div",
       { class: "lits-foot" },
-      element("div", { class: "lits-readout" }, voxel, world, hu, ...labels, ruler),
+      element("div", { class: `lits-readout${labels.length > 2 ? " lits-two-lines" : ""}` }, voxel, world, hu, ...labels, ruler),
       element("div", { class: "lits-scroll" }, element("label", {}, "Slice", number, of), slider),
       this.strip.node,
-      ...(this.layers.length ? [bar] : []),
     );
   }
 
@@ -1615,7 +1618,7 @@ class BrowserView {
   /** What lies at `place` of a panel stays where it is, in the other panels what lies under the crosshair. */
   zoomAbout(panel, place, factor) {
     const before = this.settings.get("zoom");
-    const zoom = clamp(before * factor, 1, MOST_ZOOM);
+    const zoom = Number(clamp(before * factor, 1, MOST_ZOOM).toFixed(3));
     const fixed = this.volume.voxel(panel.plane, panel.index, place);
     const middle = this.settings.get("middle") ?? this.volume.centre;
     this.setMiddle(fixed.map((at, axis) => at + (middle[axis] - at) * (before / zoom)), zoom);
