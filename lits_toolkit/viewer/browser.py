@@ -49,9 +49,10 @@ class SliceBrowser(anywidget.AnyWidget):
     What is done on the screen is known here (`view`), and what is set here is seen there.
     """
 
-    _esm = Path(__file__).with_name("loader.js")
+    # As text: of a path anywidget keeps every browser that was ever opened, and with it the case.
+    _esm = Path(__file__).with_name("loader.js").read_text("utf-8")
     _module = Path(__file__).with_name("slice_browser.js")
-    _css = Path(__file__).with_name("slice_browser.css")
+    _css = Path(__file__).with_name("slice_browser.css").read_text("utf-8")
 
     name = traitlets.Unicode(help="The case's name.").tag(sync=True)
     shape = traitlets.List(traitlets.Int(), help="Voxels along (z, y, x).").tag(sync=True)

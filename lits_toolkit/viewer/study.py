@@ -108,11 +108,11 @@ class StudyBrowser(ipywidgets.VBox):
 
     def close(self) -> None:
         """Take it off the screen and out of memory."""
-        if self.browser is not None:
-            self.browser.close()
-            self.browser = None
-        for widget in (self._plot, self._case_picker, *self._run_pickers.values(), self._message, self._place):
-            widget.close()
+        self._read, browser = None, self.browser
+        self.browser = None
+        parts = (browser, self._plot, self._case_picker, *self._run_pickers.values(), self._message, self._place)
+        for widget in filter(None, parts):
+            _close(widget)
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -182,7 +182,7 @@ class StudyBrowser(ipywidgets.VBox):
         self.browser = browser
         self._place.children = [browser]
         if old is not None:
-            old.close()
+            _close(old)
         self._say(self._remarks(files, shown))
         ordered = [*shown, *(run for run in self.runs if run not in shown)]  # as the browser gives the colours
         colors = {layer.name: layer.color for layer in prediction_layers(ordered)} if ordered else {}
@@ -211,6 +211,12 @@ class StudyBrowser(ipywidgets.VBox):
             f'<div role="{role}" style="padding: 0 12px; color: {color}">{words}</div>' if lines else ""
         )
         self._message.layout.display = "" if lines else "none"
+
+
+def _close(widget: ipywidgets.DOMWidget) -> None:
+    """Close a widget with its layout, which would stay in memory."""
+    widget.layout.close()
+    widget.close()
 
 
 def browse_study(

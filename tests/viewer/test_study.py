@@ -7,6 +7,7 @@ import weakref
 import ipywidgets
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from lits_toolkit.data.nifti import write_mask
 from lits_toolkit.data.phantom import plan_random, write_cohort
@@ -159,12 +160,10 @@ def test_the_last_case_leaves_memory(browser):
 
 
 def test_widgets_do_not_become_more(browser):
-    gc.collect()
-    before = len(ipywidgets.Widget.widgets if hasattr(ipywidgets.Widget, "widgets") else [])
+    before = len(_instances)
     for name in ("volume-2", "volume-0", "volume-1"):
         browser.case = name
-    gc.collect()
-    assert len(ipywidgets.Widget.widgets if hasattr(ipywidgets.Widget, "widgets") else []) == before
+    assert len(_instances) == before
 
 
 def test_the_saved_state_is_small_and_the_bundle_has_a_picture(browser):
