@@ -80,7 +80,7 @@ class StudyBrowser(ipywidgets.VBox):
         pickers = ipywidgets.Box(
             [self._case_picker, *runs_row], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         )
-        self._place = ipywidgets.Box()
+        self._place = ipywidgets.Box(layout=ipywidgets.Layout(min_height="720px"))  # also between two cases
         plot = [self._plot] if self._scores else []
         self.children = [pickers, *plot, self._message, self._place]
         self._open()

@@ -14,6 +14,9 @@ from lits_toolkit.viewer.blend import WINDOWS
 from lits_toolkit.viewer.facts import Voxel
 from lits_toolkit.viewer.payload import plane_view
 
+_LINE = 100
+"""Characters of a line of code that is still read at a glance."""
+
 LAYOUTS = ("single", "planes", "compare")
 """One plane; axial, coronal and sagittal; a panel for each prediction."""
 
@@ -108,6 +111,8 @@ def view_code(view: View, sources: Mapping[str, Any]) -> str:
         if field.name == "cursor" or getattr(view, field.name) != field.default
     ]
     opened = f"browser = browse({', '.join(arguments)})"
+    if len(opened) > _LINE:
+        opened = "\n".join(["browser = browse(", *(f"    {argument}," for argument in arguments), ")"])
     return "\n".join([*imports, "", opened, "view = View(", *settings, ")", "browser.figure(view)"])
 
 

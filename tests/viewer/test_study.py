@@ -231,8 +231,10 @@ def test_no_more_than_four_runs_are_compared(study):
 
 
 @pytest.mark.browser
-def test_a_key_in_the_plot_opens_the_worst_slice_in_jupyterlab(study, jupyterlab, chromium):
-    jupyterlab.write_notebook("study.ipynb", f"from lits_toolkit import browse_study\nbrowse_study({str(study.folder)!r})")
+def test_keys_and_clicks_in_the_plot_open_cases_and_a_reopened_notebook_has_a_picture(study, jupyterlab, chromium):
+    jupyterlab.write_notebook(
+        "study.ipynb", f"from lits_toolkit import browse_study\nbrowse_study({str(study.folder)!r})"
+    )
     page = chromium.new_page(viewport={"width": 1200, "height": 1400})
     page.set_default_timeout(30_000)
     errors = []
@@ -247,11 +249,24 @@ def test_a_key_in_the_plot_opens_the_worst_slice_in_jupyterlab(study, jupyterlab
     page.keyboard.press("End" if names[-1] == other else "Home")
     page.wait_for_selector(f".lits-case-status:has-text('{other}: cascade')")
     page.keyboard.press("Enter")
-    page.wait_for_selector(f".lits-name:has-text('{other}')")
+    page.wait_for_selector(f".lits-live .lits-name:has-text('{other}')")
+    assert page.locator(".lits-case-figure").evaluate("figure => figure === document.activeElement")
     page.locator(f".lits-case-figure .lits-case-mark[data-case='{first}']").click()
     page.wait_for_selector(f".lits-name:has-text('{first}')")
     page.get_by_label("other").check()
-    page.wait_for_selector(".lits-case-legend:has-text('cascade')")
+    page.get_by_text(f"No prediction of {first} by other.").wait_for()
+    page.wait_for_selector(".lits-browser.lits-live")
     assert page.locator(".lits-browser").count() == 1
+    assert page.locator(".jp-RenderedImage img").is_hidden()
     assert errors == []
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
+
+    reopened = chromium.new_page()
+    reopened.set_default_timeout(30_000)
+    jupyterlab.open(reopened, "study.ipynb")
+    reopened.locator(".jp-RenderedImage img").wait_for(state="visible")
+    assert reopened.locator(".lits-case-plot").count() == 0
+    reopened.close()

@@ -55,7 +55,14 @@ def on_disk(tmp_path, made_case):
 
 
 VIEW = View(
-    "coronal", "compare", (24, 30, 28), (0.0, 200.0), 0.7, shown=("Reference", "2d-a", "b"), zoom=2.0, middle=(20.0, 30.0)
+    "coronal",
+    "compare",
+    (24, 30, 28),
+    (0.0, 200.0),
+    0.7,
+    shown=("Reference", "2d-a", "b"),
+    zoom=2.0,
+    middle=(20.0, 30.0),
 )
 
 
@@ -98,4 +105,6 @@ def test_a_case_whose_path_does_not_tell_all_is_named_with_its_files(on_disk):
 
 
 def test_the_case_that_is_drawn_is_the_one_given(made_case):
-    assert draw_view(made_case[0], [], [], View()).figure.texts[0].get_text().startswith("volume-7, axial slice 0 of 0–39")
+    assert (
+        draw_view(made_case[0], [], [], View()).figure.texts[0].get_text().startswith("volume-7, axial slice 0 of 0–39")
+    )
