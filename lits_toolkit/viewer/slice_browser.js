@@ -694,6 +694,7 @@ class Strip {
     this.plot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       this.plot.setPointerCapture(event.pointerId);
+      view.stage.focus({ preventScroll: true }); // a number that is being typed is done before, not after
       this.dragged = true;
       go(event);
     });
@@ -943,7 +944,7 @@ function commandsOf(view) {
     };
   });
   view.layers.forEach(({ name, key }, i) => {
-    commands[`layer${i}`] = { group: "Masks", keys: [key], words: `${name} on or off`, run: () => view.toggle(i) };
+    commands[`layer${i}`] = { group: "Masks", keys: [key], words: `show or hide ${name}`, run: () => view.toggle(i) };
   });
   if (view.layers.length) {
     commands.filled = {
