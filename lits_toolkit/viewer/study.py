@@ -26,6 +26,10 @@ _KEPT = ("plane", "window", "opacity", "filled", "numbers")
 """What is set for one case and stays so for the next."""
 
 
+_FEW = 12
+"""Names that are listed in a message."""
+
+
 class StudyBrowser(ipywidgets.VBox):
     """Cases and runs to pick from, and the slice browser of what is picked. Made by `browse_study` or `browse_cases`.
 
@@ -268,11 +272,11 @@ def browse_cases(
 
 
 def require_known(what: str, name: str, known: Iterable[str]) -> str:
-    """The name, or SettingError with the nearest one where it is not known."""
+    """The name, or SettingError with the nearest one where it is not known, and with all where they are few."""
     names = list(known)
     if name not in names:
         nearest = get_close_matches(name, names, n=1, cutoff=0)
-        raise SettingError(
-            f"no {what} {name!r} here; " + (f"the nearest is {nearest[0]!r}" if nearest else "there is none")
-        )
+        others = f" of {', '.join(names)}" if len(names) <= _FEW else ""
+        there = f"the nearest is {nearest[0]!r}{others}" if nearest else "there is none"
+        raise SettingError(f"there is no {what} {name!r}; {there}")
     return name

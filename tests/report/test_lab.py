@@ -143,7 +143,7 @@ def test_several_cases_get_a_picker(tmp_path, written):
 
 def test_a_case_that_is_not_there_and_a_folder_without_masks_are_told(tmp_path, written):
     data = two_cts(tmp_path, "one")
-    with pytest.raises(SettingError, match="no case 'volume-11' here; the nearest is 'volume-1'"):
+    with pytest.raises(SettingError, match="no case 'volume-11'; the nearest is 'volume-1'"):
         written([data], case="volume-11")
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match=r"none has no mask of any of the 2 cases.*segmentation-0\.nii\.gz"):
@@ -172,7 +172,7 @@ def test_a_study_is_browsed_with_the_runs_and_the_case_that_are_asked_for(tmp_pa
         f"browse_study({place!r}, case=None, runs=None)",
     ]
     assert len(started) == 2
-    with pytest.raises(SettingError, match="no run 'cascde' here; the nearest is 'cascade'"):
+    with pytest.raises(SettingError, match="no run 'cascde'; the nearest is 'cascade'"):
         browse_study_in_lab("study", ["cascde"])
     with pytest.raises(SettingError, match="the nearest is 'volume-1'"):
         browse_study_in_lab("study", case="volume-11")

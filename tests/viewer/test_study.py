@@ -177,8 +177,8 @@ def test_the_saved_state_is_small_and_the_bundle_has_a_picture(browser):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"case": "volume-22"}, "no case 'volume-22' here; the nearest is 'volume-2'"),
-        ({"runs": ["cascde"]}, "no run 'cascde' here; the nearest is 'cascade'"),
+        ({"case": "volume-22"}, "no case 'volume-22'; the nearest is 'volume-2'"),
+        ({"runs": ["cascde"]}, "no run 'cascde'; the nearest is 'cascade'"),
         ({"runs": "othr"}, "the nearest is 'other'"),
         ({"plane": "oblique"}, "choose axial"),
     ],
