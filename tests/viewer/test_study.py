@@ -247,7 +247,7 @@ def test_keys_and_clicks_in_the_plot_open_cases_and_a_reopened_notebook_has_a_pi
     names = [mark.get_attribute("data-case") for mark in page.locator(".lits-case-figure .lits-case-mark").all()]
     other = next(name for name in names if name != first)
     page.keyboard.press("End" if names[-1] == other else "Home")
-    page.wait_for_selector(f".lits-case-status:has-text('{other}: cascade')")
+    page.wait_for_selector(f".lits-case-status:has-text('{other}, mean tumour')")
     page.keyboard.press("Enter")
     page.wait_for_selector(f".lits-live .lits-name:has-text('{other}')")
     assert page.locator(".lits-case-figure").evaluate("figure => figure === document.activeElement")
