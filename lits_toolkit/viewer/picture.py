@@ -81,12 +81,8 @@ class _Panel:
         """What it shows of its slice: top, bottom, left and right, in pixels."""
         shape, view = self.case.volume.shape, self.view
         middle = [shape[axis] / 2 for axis in self.plane.in_plane]
-        if view.layout == "planes" and view.zoom > 1:
-            middle = list(self.plane.place(view.cursor, shape))
-        elif view.middle is not None:
-            zyx = np.zeros(3)
-            zyx[list(self.plane.in_plane)] = view.middle
-            middle = list(self.plane.place(zyx.tolist(), shape))
+        if view.middle is not None:
+            middle = list(self.plane.place(view.middle, shape))
         ends = []
         for axis, place in zip(self.plane.in_plane, middle, strict=True):
             length = shape[axis] / max(view.zoom, 1)

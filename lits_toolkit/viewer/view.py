@@ -85,9 +85,8 @@ class View:
     """Whether lesions have their numbers beside them."""
     zoom: float = 1.0
     """1 shows the whole slice."""
-    middle: tuple[float, float] | None = None
-    """What lies in the middle of the picture, in voxels along the plane's two axes of the array, such as (y, x) of an
-    axial slice; None for the slice's own middle. In three planes that are zoomed it is the cursor."""
+    middle: tuple[float, float, float] | None = None
+    """The place (z, y, x), in voxels, that lies in the middle of each picture; None for the volume's own middle."""
 
 
 def view_code(view: View, sources: Mapping[str, Any]) -> str:

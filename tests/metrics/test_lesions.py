@@ -217,5 +217,7 @@ def test_the_examples_in_the_documentation_run():
 def test_each_predicted_voxel_is_given_to_the_lesion_that_the_definition_says(pair, spacing_mm):
     labels = give_prediction(find_lesions(pair[0]), find_lesions(pair[1]), spacing_mm)
     literal = literal_given(literal_components(pair[0]), literal_components(pair[1]), spacing_mm)
-    assert [{tuple(place) for place in np.argwhere(labels == n).tolist()} for n in range(1, len(literal) + 1)] == literal
+    assert [
+        {tuple(place) for place in np.argwhere(labels == n).tolist()} for n in range(1, len(literal) + 1)
+    ] == literal
     assert labels.max(initial=0) <= len(literal)

@@ -153,14 +153,22 @@ def test_lesions_are_numbered_where_the_slice_cuts_them(case, masks):
     ("view", "limits"),
     [
         ({"zoom": 2.0}, (10, 30, 22.5, 7.5)),
-        ({"zoom": 2.0, "middle": (0.0, 39.0)}, (20, 40, 15, 0)),
-        ({"zoom": 4.0, "middle": (14.5, 19.5)}, (15, 25, 18.75, 11.25)),
-        ({"zoom": 2.0, "plane": "coronal", "middle": (5.5, 9.5)}, (0, 20, 9, 3)),
+        ({"zoom": 2.0, "middle": (9.0, 0.0, 39.0)}, (20, 40, 15, 0)),
+        ({"zoom": 4.0, "middle": (9.0, 14.5, 19.5)}, (15, 25, 18.75, 11.25)),
+        ({"zoom": 2.0, "plane": "coronal", "middle": (5.5, 0.0, 9.5)}, (0, 20, 9, 3)),
     ],
 )
 def test_a_zoomed_view_shows_its_part(case, masks, view, limits):
     [ax] = draw(case, masks, **view).figure.axes
     assert (*ax.get_xlim(), *ax.get_ylim()) == limits
+
+
+def test_three_planes_are_zoomed_about_one_place(case, masks):
+    axial, coronal, sagittal = draw(case, masks, layout="planes", zoom=3.0, middle=(5.5, 9.5, 29.5)).figure.axes
+    limits = [(*ax.get_xlim(), *ax.get_ylim()) for ax in (axial, coronal, sagittal)]
+    x, y, z = (30 - 20 / 3, 30 + 20 / 3), (10 - 5, 10 + 5), (6 - 2, 6 + 2)  # from the feet: as far from the head
+    expected = [(*x, *y[::-1]), (*x, *z[::-1]), (*y, *z[::-1])]
+    np.testing.assert_allclose(limits, expected)
 
 
 def test_the_bar_is_50_mm_long(case, masks):

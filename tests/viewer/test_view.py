@@ -62,7 +62,7 @@ VIEW = View(
     0.7,
     shown=("Reference", "2d-a", "b"),
     zoom=2.0,
-    middle=(20.0, 30.0),
+    middle=(20.0, 9.0, 30.0),
 )
 
 
