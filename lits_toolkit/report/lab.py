@@ -160,7 +160,9 @@ def _mask_of(files: "CaseFiles", place: Path) -> Path:
 
     mask = place / mask_file_name(files.name) if place.is_dir() else place
     if not mask.is_file():
-        raise InputError(f"{mask} does not exist: `lits predict {files.volume} --output {mask.parent}` makes it")
+        raise InputError(
+            f"{mask} does not exist: `lits predict {files.volume} --workspace STUDY --output {mask.parent}` makes it"
+        )
     return mask.resolve()
 
 

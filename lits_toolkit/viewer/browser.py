@@ -49,9 +49,10 @@ class SliceBrowser(anywidget.AnyWidget):
     What is done on the screen is known here (`view`), and what is set here is seen there.
     """
 
-    _esm = Path(__file__).with_name("loader.js")
+    # As text: of a path anywidget keeps every browser that was ever opened, and with it the case.
+    _esm = Path(__file__).with_name("loader.js").read_text("utf-8")
     _module = Path(__file__).with_name("slice_browser.js")
-    _css = Path(__file__).with_name("slice_browser.css")
+    _css = Path(__file__).with_name("slice_browser.css").read_text("utf-8")
 
     name = traitlets.Unicode(help="The case's name.").tag(sync=True)
     shape = traitlets.List(traitlets.Int(), help="Voxels along (z, y, x).").tag(sync=True)
@@ -141,7 +142,7 @@ class SliceBrowser(anywidget.AnyWidget):
     @property
     def view(self) -> View:
         """What is on the screen."""
-        down, across = PLANES[self.plane].in_plane
+        z, y, x = (round(at, 2) for at in self.middle or (0.0, 0.0, 0.0))
         shown = tuple(self.shown)
         if (self.errors or self.heat) and self.view_layout != "compare":
             shown = tuple(name for name in shown if name == self.chosen or name not in self._predictions)
@@ -157,7 +158,7 @@ class SliceBrowser(anywidget.AnyWidget):
             heat=self.heat,
             numbers=self.numbers,
             zoom=self.zoom,
-            middle=None if self.middle is None else (round(self.middle[down], 2), round(self.middle[across], 2)),
+            middle=None if self.middle is None else (z, y, x),
         )
 
     def go_to_worst_slice(self, prediction: str) -> None:

@@ -123,10 +123,12 @@ class CasePlotView {
     const names = this.cases.map(({ name }) => shortName(name));
     const longest = Math.max(1, ...names.map((name) => name.length)) * 7 + 6;
     const every = Math.ceil(longest / this.column);
+    const chosen = this.cases.findIndex(({ name }) => name === this.model.get("chosen"));
+    const named = (index) => index % every === 0 && (chosen < 0 || Math.abs(index - chosen) * this.column >= longest);
     const ticks = names.flatMap((name, index) =>
-      index % every && this.cases[index].name !== this.model.get("chosen")
-        ? []
-        : [svg("text", { class: "lits-case-tick", x: this.x(index), y: this.y(0) + 16, "text-anchor": "middle" }, name)],
+      index === chosen || named(index)
+        ? [svg("text", { class: "lits-case-tick", x: this.x(index), y: this.y(0) + 16, "text-anchor": "middle" }, name)]
+        : [],
     );
     const middle = (MARGIN.left + width - MARGIN.right) / 2;
     const words = "case, from small to large tumours (mean size)";
@@ -200,14 +202,14 @@ class CasePlotView {
   tell() {
     const words = this.model.get("note") ? `${this.model.get("note")}  ·  ` : "";
     if (!this.at) {
-      const hint = this.cases.length ? "Click a mark: that case opens at its worst slice" : "No run that is picked has scores";
+      const hint = this.cases.length ? "Click a mark, or Enter on it: that case opens at that run's worst slice" : "No run that is picked has scores";
       this.status.textContent = words + hint;
       return;
     }
     const { name, voxels, group } = this.cases[this.at.index];
     const scores = this.runs.map((run) => `${run.name} ${dice(run.dice[this.at.index])}`).join(", ");
     const size = Math.round(voxels).toString().replace(/\B(?=(\d{3})+$)/g, " ");
-    this.status.textContent = `${name}: ${scores}  ·  mean tumour ${size} voxels, ${group}  ·  Enter: worst slice of ${this.runs[this.at.run].name}`;
+    this.status.textContent = `${name}, mean tumour ${size} voxels (${group}): ${scores}`;
   }
 
   key(event) {

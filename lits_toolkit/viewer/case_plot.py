@@ -20,8 +20,8 @@ class CasePlot(anywidget.AnyWidget):
     The web browser sends {"kind": "open", "case": name, "run": name} where a mark is chosen.
     """
 
-    _esm = Path(__file__).with_name("case_plot.js")
-    _css = Path(__file__).with_name("case_plot.css")
+    _esm = Path(__file__).with_name("case_plot.js").read_text("utf-8")  # as in SliceBrowser
+    _css = Path(__file__).with_name("case_plot.css").read_text("utf-8")
 
     cases: traitlets.List = traitlets.List(help="Each with name, voxels (mean of its tumours), group.").tag(sync=True)
     runs: traitlets.List = traitlets.List(help="Each with name, color, and dice per case, None without one.").tag(

@@ -106,7 +106,9 @@ def lesion_corners(
             line = inside[np.arange(len(top)), top]
             right = line.shape[1] - np.flip(line, 1).argmax(axis=1)
             place = np.stack([top + first_row, right + row.box[across][0]], 1)
-            corners[plane].append(np.where(np.logical_or.reduce(line, axis=1)[:, np.newaxis], place, -1).astype(np.int16))
+            corners[plane].append(
+                np.where(np.logical_or.reduce(line, axis=1)[:, np.newaxis], place, -1).astype(np.int16)
+            )
     return corners
 
 

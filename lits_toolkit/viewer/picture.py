@@ -81,12 +81,8 @@ class _Panel:
         """What it shows of its slice: top, bottom, left and right, in pixels."""
         shape, view = self.case.volume.shape, self.view
         middle = [shape[axis] / 2 for axis in self.plane.in_plane]
-        if view.layout == "planes" and view.zoom > 1:
-            middle = list(self.plane.place(view.cursor, shape))
-        elif view.middle is not None:
-            zyx = np.zeros(3)
-            zyx[list(self.plane.in_plane)] = view.middle
-            middle = list(self.plane.place(zyx.tolist(), shape))
+        if view.middle is not None:
+            middle = list(self.plane.place(view.middle, shape))
         ends = []
         for axis, place in zip(self.plane.in_plane, middle, strict=True):
             length = shape[axis] / max(view.zoom, 1)
@@ -177,7 +173,7 @@ def _new_figure(panels: Sequence[_Panel], keys: "Sequence[Artist]") -> "tuple[Fi
         places = [divmod(at, many) for at in range(len(panels))]
         lines, columns = [heights[0]] * (places[-1][0] + 1), [widths[0]] * many
         inches = {1: 6.0, 2: 8.4, 3: 10.2}[many]
-    title = _TITLE if len(panels) > 1 else 0.0
+    title = 0.0 if len(panels) == 1 else _TITLE + (0.15 if panels[0].model else 0.0)  # of one line or two
     scale = min((inches - _GAP * (len(columns) + 1)) / sum(columns), 8.0 / sum(lines))  # inches per mm
     panels_wide = sum(columns) * scale + _GAP * (len(columns) - 1)
     width = max(panels_wide + 2 * _GAP, 5.0)
@@ -313,7 +309,7 @@ def _title(panel: _Panel, data: pd.DataFrame) -> str:
     if not panel.model:
         return f"{panel.name}, slice {panel.index}"
     dice = data.loc[data["layer"] == panel.model, "tumor_dice"].iloc[0]
-    return panel.model if math.isnan(dice) else f"{panel.model} · tumour Dice of this slice {dice:.2f}"
+    return panel.model if math.isnan(dice) else f"{panel.model}\ntumour Dice of this slice {dice:.2f}"
 
 
 def _rows(panel: _Panel) -> list[tuple[Any, ...]]:

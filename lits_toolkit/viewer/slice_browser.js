@@ -1691,7 +1691,9 @@ class BrowserView {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
       if (!this.panels.some((panel) => panel.slice ?? this.source.get(panel.plane, panel.index))) return;
-      this.root.classList.add("lits-live"); // until then a picture stands here, and nothing has a size
+      this.root.classList.add("lits-live");
+      // Until now a picture stands here, and nothing has a size: see `still.py`.
+      this.root.closest(".jp-OutputArea-child")?.classList.add("lits-live");
       for (const update of this.followers) update();
       for (const panel of this.panels) panel.draw();
       this.showReadout();

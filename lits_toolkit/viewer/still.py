@@ -8,11 +8,14 @@ from lits_toolkit.figures.drawn import Drawn, png_bytes
 
 UNTIL_LIVE = """<span class="lits-until-live"></span><style>
 .jp-OutputArea-child:has(.lits-until-live),
-.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:not(:has(.lits-browser.lits-live)),
-.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:has(.lits-browser.lits-live) + .jp-OutputArea-child
+.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:not(.lits-live),
+.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child.lits-live + .jp-OutputArea-child
 { display: none; }
 </style>"""
-"""An output of only this: of the two outputs after it, browser and picture, the browser shows once it is live."""
+"""An output of only this: of the two outputs after it, browser and picture, the browser shows once it is live.
+
+The slice browser marks its output when it draws its first slice; the mark stays when another case takes its place.
+"""
 
 _MOST_BYTES = 500_000
 

@@ -26,6 +26,10 @@ _KEPT = ("plane", "window", "opacity", "filled", "numbers")
 """What is set for one case and stays so for the next."""
 
 
+_FEW = 12
+"""Names that are listed in a message."""
+
+
 class StudyBrowser(ipywidgets.VBox):
     """Cases and runs to pick from, and the slice browser of what is picked. Made by `browse_study` or `browse_cases`.
 
@@ -80,7 +84,7 @@ class StudyBrowser(ipywidgets.VBox):
         pickers = ipywidgets.Box(
             [self._case_picker, *runs_row], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         )
-        self._place = ipywidgets.Box()
+        self._place = ipywidgets.Box(layout=ipywidgets.Layout(min_height="720px"))  # also between two cases
         plot = [self._plot] if self._scores else []
         self.children = [pickers, *plot, self._message, self._place]
         self._open()
@@ -108,11 +112,11 @@ class StudyBrowser(ipywidgets.VBox):
 
     def close(self) -> None:
         """Take it off the screen and out of memory."""
-        if self.browser is not None:
-            self.browser.close()
-            self.browser = None
-        for widget in (self._plot, self._case_picker, *self._run_pickers.values(), self._message, self._place):
-            widget.close()
+        self._read, browser = None, self.browser
+        self.browser = None
+        parts = (browser, self._plot, self._case_picker, *self._run_pickers.values(), self._message, self._place)
+        for widget in filter(None, parts):
+            _close(widget)
         super().close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -182,7 +186,7 @@ class StudyBrowser(ipywidgets.VBox):
         self.browser = browser
         self._place.children = [browser]
         if old is not None:
-            old.close()
+            _close(old)
         self._say(self._remarks(files, shown))
         ordered = [*shown, *(run for run in self.runs if run not in shown)]  # as the browser gives the colours
         colors = {layer.name: layer.color for layer in prediction_layers(ordered)} if ordered else {}
@@ -211,6 +215,12 @@ class StudyBrowser(ipywidgets.VBox):
             f'<div role="{role}" style="padding: 0 12px; color: {color}">{words}</div>' if lines else ""
         )
         self._message.layout.display = "" if lines else "none"
+
+
+def _close(widget: ipywidgets.DOMWidget) -> None:
+    """Close a widget with its layout, which would stay in memory."""
+    widget.layout.close()
+    widget.close()
 
 
 def browse_study(
@@ -262,11 +272,11 @@ def browse_cases(
 
 
 def require_known(what: str, name: str, known: Iterable[str]) -> str:
-    """The name, or SettingError with the nearest one where it is not known."""
+    """The name, or SettingError with the nearest one where it is not known, and with all where they are few."""
     names = list(known)
     if name not in names:
         nearest = get_close_matches(name, names, n=1, cutoff=0)
-        raise SettingError(
-            f"no {what} {name!r} here; " + (f"the nearest is {nearest[0]!r}" if nearest else "there is none")
-        )
+        others = f" of {', '.join(names)}" if len(names) <= _FEW else ""
+        there = f"the nearest is {nearest[0]!r}{others}" if nearest else "there is none"
+        raise SettingError(f"there is no {what} {name!r}; {there}")
     return name

@@ -14,6 +14,9 @@ from lits_toolkit.viewer.blend import WINDOWS
 from lits_toolkit.viewer.facts import Voxel
 from lits_toolkit.viewer.payload import plane_view
 
+_LINE = 100
+"""Characters of a line of code that is still read at a glance."""
+
 LAYOUTS = ("single", "planes", "compare")
 """One plane; axial, coronal and sagittal; a panel for each prediction."""
 
@@ -82,9 +85,8 @@ class View:
     """Whether lesions have their numbers beside them."""
     zoom: float = 1.0
     """1 shows the whole slice."""
-    middle: tuple[float, float] | None = None
-    """What lies in the middle of the picture, in voxels along the plane's two axes of the array, such as (y, x) of an
-    axial slice; None for the slice's own middle. In three planes that are zoomed it is the cursor."""
+    middle: tuple[float, float, float] | None = None
+    """The place (z, y, x), in voxels, that lies in the middle of each picture; None for the volume's own middle."""
 
 
 def view_code(view: View, sources: Mapping[str, Any]) -> str:
@@ -108,6 +110,8 @@ def view_code(view: View, sources: Mapping[str, Any]) -> str:
         if field.name == "cursor" or getattr(view, field.name) != field.default
     ]
     opened = f"browser = browse({', '.join(arguments)})"
+    if len(opened) > _LINE:
+        opened = "\n".join(["browser = browse(", *(f"    {argument}," for argument in arguments), ")"])
     return "\n".join([*imports, "", opened, "view = View(", *settings, ")", "browser.figure(view)"])
 
 

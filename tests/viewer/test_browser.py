@@ -220,7 +220,7 @@ def test_the_view_is_what_is_on_the_screen(made_case):
     browser = browse(case, prediction={"a": prediction, "b": prediction}, layout="compare", errors=True)
     browser.set_state({"zoom": 2.0, "middle": [10.0, 20.0, 30.0], "plane": "sagittal", "shown": ["Reference", "b"]})
     view = browser.view
-    assert (view.layout, view.plane, view.zoom, view.middle) == ("compare", "sagittal", 2.0, (10.0, 20.0))
+    assert (view.layout, view.plane, view.zoom, view.middle) == ("compare", "sagittal", 2.0, (10.0, 20.0, 30.0))
     assert (view.shown, view.errors, view.window) == (("Reference", "b"), True, (-150, 250))
     assert len(browser.figure().data)
 
