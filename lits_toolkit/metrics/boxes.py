@@ -30,6 +30,12 @@ def bounding_box(*masks: np.ndarray) -> Box:
     return box[0], box[1], box[2]
 
 
+def joint_box(*boxes: Box) -> Box:
+    """The smallest box that holds all of the boxes, none of which is empty."""
+    z, y, x = (slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
+    return z, y, x
+
+
 def require_one_shape(*masks: np.ndarray) -> None:
     """Raise GeometryError unless all masks are (z, y, x) arrays of one shape."""
     for mask in masks:
