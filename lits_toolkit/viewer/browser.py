@@ -31,6 +31,8 @@ from lits_toolkit.viewer.view import LAYOUTS, PLANES, View, view_code
 MOST_SLICES_PER_MESSAGE = 8
 MOST_ZOOM = 20.0
 _ERRORS = (("common", COMMON), ("missed", MISSED), ("excess", EXCESS))
+_ON_SCREEN = {"sync": True, "echo_update": False}
+"""What is changed on the screen: an echo of it from Python would come late and undo what was changed since."""
 
 Mask = np.ndarray | str | Path
 """(z, y, x) or the path of a NIfTI file."""
@@ -66,21 +68,25 @@ class SliceBrowser(anywidget.AnyWidget):
     error_colors = traitlets.Dict(help='Of "common", "missed" and "excess" tumour.').tag(sync=True)
     heat_colors = traitlets.Unicode(help="256 colours, each as rrggbb.").tag(sync=True)
 
-    cursor = traitlets.Tuple(*[traitlets.Int()] * 3, help="The voxel (z, y, x) where the planes cross.").tag(sync=True)
-    plane = traitlets.Unicode(help="The plane whose slices the wheel goes through.").tag(sync=True)
-    view_layout = traitlets.Unicode(help="View.layout; a widget has another.").tag(sync=True)
-    window = traitlets.Tuple(traitlets.Float(), traitlets.Float(), help="HU shown as black and white.").tag(sync=True)
-    opacity = traitlets.Float(help="Opacity of a tumour's fill, 0…1.").tag(sync=True)
-    filled = traitlets.Bool(help="Whether masks are filled, or outlined only.").tag(sync=True)
-    errors = traitlets.Bool(help="Whether tumour is coloured by hit, miss and false alarm.").tag(sync=True)
-    heat = traitlets.Bool(help="Whether the probability is shown.").tag(sync=True)
-    numbers = traitlets.Bool(help="Whether lesions have their numbers.").tag(sync=True)
-    shown = traitlets.List(traitlets.Unicode(), help="The layers that are on, by name.").tag(sync=True)
-    chosen = traitlets.Unicode(help="The prediction of errors, heat and lesions in one panel.").tag(sync=True)
-    zoom = traitlets.Float(1.0, help="1 shows the whole slice.").tag(sync=True)
+    cursor = traitlets.Tuple(*[traitlets.Int()] * 3, help="The voxel (z, y, x) where the planes cross.").tag(
+        **_ON_SCREEN
+    )
+    plane = traitlets.Unicode(help="The plane whose slices the wheel goes through.").tag(**_ON_SCREEN)
+    view_layout = traitlets.Unicode(help="View.layout; a widget has another.").tag(**_ON_SCREEN)
+    window = traitlets.Tuple(traitlets.Float(), traitlets.Float(), help="HU shown as black and white.").tag(
+        **_ON_SCREEN
+    )
+    opacity = traitlets.Float(help="Opacity of a tumour's fill, 0…1.").tag(**_ON_SCREEN)
+    filled = traitlets.Bool(help="Whether masks are filled, or outlined only.").tag(**_ON_SCREEN)
+    errors = traitlets.Bool(help="Whether tumour is coloured by hit, miss and false alarm.").tag(**_ON_SCREEN)
+    heat = traitlets.Bool(help="Whether the probability is shown.").tag(**_ON_SCREEN)
+    numbers = traitlets.Bool(help="Whether lesions have their numbers.").tag(**_ON_SCREEN)
+    shown = traitlets.List(traitlets.Unicode(), help="The layers that are on, by name.").tag(**_ON_SCREEN)
+    chosen = traitlets.Unicode(help="The prediction of errors, heat and lesions in one panel.").tag(**_ON_SCREEN)
+    zoom = traitlets.Float(1.0, help="1 shows the whole slice.").tag(**_ON_SCREEN)
     middle = traitlets.Tuple(
         *[traitlets.Float()] * 3, default_value=None, allow_none=True, help="(z, y, x) in the middle of what is zoomed."
-    ).tag(sync=True)
+    ).tag(**_ON_SCREEN)
 
     def __init__(
         self,

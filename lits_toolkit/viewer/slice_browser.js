@@ -143,6 +143,15 @@ class SliceSource {
     return slice;
   }
 
+  /** What is there and nearest to a slice on the way to it, a few slices off at most; null where nothing is. */
+  nearest(plane, from, index) {
+    const back = Math.sign(from - index);
+    for (let i = index; i !== from && Math.abs(i - index) <= PREFETCH_AHEAD; i += back) {
+      if (this.kept.has(`${plane}/${i}`)) return i;
+    }
+    return null;
+  }
+
   want(view, slices, direction) {
     this.wants.set(view, { slices, direction });
     this.ask();
@@ -534,11 +543,17 @@ class Panel {
     return [this.left + column * this.pixel.width, this.top + row * this.pixel.height];
   }
 
-  /** Draws the slice that is wanted, or, as long as it has not come, the one on the canvas anew. */
+  /** What can be drawn: the slice that is wanted, or, as long as it has not come, one on the way or the one before. */
+  get drawable() {
+    const { source } = this.view;
+    if (this.drawn === null) return source.get(this.plane, this.index) ? this.index : null;
+    return source.nearest(this.plane, this.drawn, this.index) ?? this.drawn;
+  }
+
   draw() {
     if (!this.node.clientWidth) return;
     this.fit();
-    if (this.view.source.get(this.plane, this.index)) this.drawn = this.index;
+    this.drawn = this.drawable;
     if (!this.slice) return;
     this.view.paint(this, this.slice, this.pixels.data);
     this.image.getContext("2d").putImageData(this.pixels, 0, 0);
@@ -1684,13 +1699,13 @@ class BrowserView {
 
   /** Called when slices have come. */
   arrived() {
-    if (this.panels.some((panel) => panel.drawn !== panel.index && this.source.get(panel.plane, panel.index))) this.waitOrDraw();
+    if (this.panels.some((panel) => panel.drawable !== panel.drawn)) this.waitOrDraw();
   }
 
   refresh() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      if (!this.panels.some((panel) => panel.slice ?? this.source.get(panel.plane, panel.index))) return;
+      if (this.panels.every(({ drawable }) => drawable === null)) return;
       this.root.classList.add("lits-live");
       // Until now a picture stands here, and nothing has a size: see `still.py`.
       this.root.closest(".jp-OutputArea-child")?.classList.add("lits-live");

@@ -1,5 +1,6 @@
 """A case to browse, and a real JupyterLab in a real browser."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +71,13 @@ class JupyterLab:
 @pytest.fixture(scope="module")
 def jupyterlab(tmp_path_factory):
     """A JupyterLab with settings of its own, on this machine only."""
-    home = tmp_path_factory.mktemp("jupyter")
+    with run_jupyterlab(tmp_path_factory.mktemp("jupyter")) as lab:
+        yield lab
+
+
+@contextlib.contextmanager
+def run_jupyterlab(home: Path) -> Iterator[JupyterLab]:
+    """Run a JupyterLab that keeps all it writes in the folder `home`."""
     folder = home / "notebooks"
     folder.mkdir()
     news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"

@@ -225,6 +225,16 @@ def test_the_view_is_what_is_on_the_screen(made_case):
     assert len(browser.figure().data)
 
 
+def test_python_does_not_repeat_what_the_screen_tells_it(browser, monkeypatch):
+    messages = []
+    monkeypatch.setattr(browser, "_send", lambda message, **_: messages.append(message))
+    browser.set_state({"cursor": [3, 4, 5], "window": [0, 100], "zoom": 2.0, "shown": ["Reference"]})
+    assert browser.cursor == (3, 4, 5)
+    assert messages == []
+    browser.slice = 7
+    assert messages[0]["state"] == {"cursor": (7, 4, 5)}
+
+
 def test_the_figure_of_errors_is_that_of_the_chosen_model(made_case):
     case, prediction = made_case
     browser = browse(case, prediction={"a": prediction, "b": prediction}, errors=True)
