@@ -1,5 +1,7 @@
 """Bounding boxes: nearly all of a CT is neither liver nor tumour, and nothing there need be measured."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lits_toolkit.errors import GeometryError
@@ -28,6 +30,12 @@ def bounding_box(*masks: np.ndarray) -> Box:
             return slice(0, 0), slice(0, 0), slice(0, 0)
         box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
     return box[0], box[1], box[2]
+
+
+def joint_box(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of some boxes, of which there is at least one."""
+    z, y, x = (slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
+    return z, y, x
 
 
 def require_one_shape(*masks: np.ndarray) -> None:

@@ -17,7 +17,7 @@ import edt
 import numpy as np
 from scipy import sparse
 
-from lits_toolkit.metrics.boxes import Box, require_one_shape
+from lits_toolkit.metrics.boxes import Box, joint_box, require_one_shape
 from lits_toolkit.metrics.overlap import Overlap
 from lits_toolkit.metrics.surface import Spacing, require_spacing
 
@@ -171,7 +171,7 @@ def _matched_voxels(expected: Lesions, found: Lesions, shared: sparse.csr_array,
 
 def _split(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
     """(reference lesions,) int64: the voxels of one predicted lesion that lie nearest to each of its rivals."""
-    box = _joint_box([found.boxes[number], *(expected.boxes[rival] for rival in rivals)])
+    box = joint_box([found.boxes[number], *(expected.boxes[rival] for rival in rivals)])
     predicted = found.labels[box] == number + 1
     labels = expected.labels[box]
     nearest = np.zeros(np.count_nonzero(predicted), np.int64)
@@ -181,11 +181,6 @@ def _split(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, s
         nearer = distance_mm < nearest_mm - _TIE_MM
         nearest[nearer], nearest_mm[nearer] = rival, distance_mm[nearer]
     return np.bincount(nearest, minlength=len(expected))
-
-
-def _joint_box(boxes: list[Box]) -> Box:
-    z, y, x = (slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
-    return z, y, x
 
 
 def _point(zyx: np.ndarray) -> tuple[float, float, float]:
