@@ -277,12 +277,12 @@ def test_nothing_detected():
 
 def test_of_two_equal_overlaps_the_smaller_number_decides():
     # the middle lesion is overlapped by two voxels of either prediction: it is merged with what lies before it
-    (case,) = scored(("##.#####.###", "#####.######"))
+    (case,) = scored(("###.#####.####", "######.#######"))
     assert [(pair.references, pair.predictions) for pair in case.pairs] == [((1, 2), (1,)), ((3,), (2,))]
-    assert [pair.overlap.reference for pair in case.pairs] == [7, 3]
+    assert [pair.overlap.reference for pair in case.pairs] == [8, 4]
     # so that a file that runs the other way is matched otherwise
-    (turned,) = scored(("###.#####.##", "######.#####"))
-    assert [pair.overlap.reference for pair in turned.pairs] == [8, 2]
+    (turned,) = scored(("####.#####.###", "#######.######"))
+    assert [pair.overlap.reference for pair in turned.pairs] == [9, 3]
 
 
 def test_masks_of_two_shapes_are_refused():
