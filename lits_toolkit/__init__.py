@@ -22,6 +22,8 @@ _PLACES = {
     "evaluate": "study.scores",
     "Workspace": "study.workspace",
     "browse": "viewer",
+    "browse_cases": "viewer",
+    "browse_study": "viewer",
     "open_workspace": "demo",
     "run_demo": "demo",
 }

@@ -23,6 +23,10 @@ OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavio
 """A path whose help says what its absence means."""
 Predictions = Annotated[Path | None, tyro.conf.arg(metavar="PREDICTIONS", help_behavior_hint="")]
 References = Annotated[Path | None, tyro.conf.arg(metavar="REFERENCES", help_behavior_hint="")]
+Cases = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CASE ...", help_behavior_hint="")]
+Folders = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR ...", help_behavior_hint="")]
+Runs = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")]
+Name = Annotated[str, tyro.conf.arg(metavar="NAME", help_behavior_hint="")]
 Inputs = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CT ...", help_behavior_hint="")]
 
 
@@ -383,16 +387,35 @@ def figures(
 
 
 @app.command
-def browse(case: Positional[Path], predictions: OptionalPath = None) -> None:
-    """Open the slice browser on a case in JupyterLab.
+def browse(
+    cases: Positional[Cases] = (),
+    predictions: Folders = (),
+    workspace: OptionalPath = None,
+    run: Runs = (),
+    case: Name = "",
+) -> None:
+    """Open the slice browser in JupyterLab: on CT files, or on a study.
+
+    Either CT files and folders of masks, `lits browse CT.nii.gz --predictions masks`, or a study with its runs,
+    `lits browse --workspace STUDY`. Several folders or runs are compared side by side, up to four.
 
     Args:
-        case: A NIfTI file, or a folder of DICOM slices.
-        predictions: A folder of predicted masks, or one mask file; without it the CT alone is shown.
+        cases: NIfTI files, folders of DICOM slices, or cohorts in any layout; of several cases one is picked there.
+        predictions: Folders of predicted masks, compared under their names, or a mask; without, the CT alone is shown.
+        workspace: A study, whose cases and runs are picked there.
+        run: Which of the study's runs to begin with.
+        case: The name of the case to begin with, where there are several: also that of one of several DICOM series.
     """
-    from lits_toolkit.report.lab import browse_in_lab
+    from lits_toolkit.report.lab import browse_in_lab, browse_study_in_lab
 
-    browse_in_lab(case, predictions)
+    if cases and workspace is None and not run:
+        browse_in_lab(cases, predictions, case)
+    elif workspace is not None and not cases and not predictions:
+        browse_study_in_lab(workspace, run, case)
+    else:
+        raise SettingError(
+            "expected CT files, with --predictions where there are any, or --workspace STUDY, with --run"
+        )
 
 
 @app.command

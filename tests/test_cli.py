@@ -102,6 +102,10 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
         (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
         (["figures", "--workspace", "{}/w"], "lits prepare"),
         (["browse", "{}/nowhere.nii"], "does not exist"),
+        (["browse"], "expected CT files"),
+        (["browse", "{}/volume-3.nii", "--workspace", "{}/w"], "expected CT files"),
+        (["browse", "{}/volume-3.nii", "--run", "cascade"], "expected CT files"),
+        (["browse", "--workspace", "{}/w"], "lits prepare"),
         (["phantom", "{}/p", "--cases", "0"], "at least 1 case"),
     ],
 )

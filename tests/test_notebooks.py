@@ -1,6 +1,7 @@
 """Every notebook: what it is made of, and that it runs from top to bottom on a small phantom study."""
 
 import io
+import json
 import tokenize
 
 import nbformat
@@ -91,7 +92,10 @@ def test_it_runs_to_its_end_without_a_warning(rendered, path):
             assert not [output.text for output in cell.outputs if output.get("name") == "stderr"]
 
 
-def test_the_executed_browser_notebook_shows_a_picture_when_reopened(rendered):
+def test_the_executed_browser_notebook_shows_pictures_when_reopened_and_keeps_no_pixels(rendered):
     executed = nbformat.read(rendered / "notebooks" / "05_browse_predictions.ipynb", nbformat.NO_CONVERT)
-    (cell,) = [cell for cell in executed.cells if "browse(ct" in cell.source]
-    assert any("image/png" in output.get("data", {}) for output in cell.outputs)
+    for call in ("browse_study(study", "browse(ct"):
+        (cell,) = [cell for cell in executed.cells if call in cell.source]
+        assert any("image/png" in output.get("data", {}) for output in cell.outputs)
+    state = executed.metadata.widgets["application/vnd.jupyter.widget-state+json"]
+    assert len(json.dumps(state)) < 100_000

@@ -54,5 +54,5 @@ def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, caps
     assert study.runs() == ["cascade"]
     assert {path.name for path in study.figures.glob("*.png")} == {entry.file for entry in FIGURES}
     assert (folder / "masks" / "segmentation-CT.nii.gz").is_file()
-    assert [len(place) for place in opened] == [2, 1]
+    assert [len(place) for place in opened] == [2, 2, 1]
     assert "left out" not in capsys.readouterr().err

@@ -11,6 +11,8 @@ PREDICTION = "#f5333f"
 HIT = "#3ddc97"
 MISS = "#ffd400"
 FALSE_ALARM = "#e05cf0"
+PREDICTIONS = (PREDICTION, "#ffab1a", "#1fc79a", "#e58fc6")
+"""Several models on one CT, in the order in which they are given."""
 
 LABEL_COLORS = {"background": "#8c8c8c", "liver": "#009e73", "tumor": "#e69f00"}
 LABEL_NAMES = {"background": "background", "liver": "liver", "tumor": "tumour"}

@@ -1,7 +1,5 @@
 """Bounding boxes: nearly all of a CT is neither liver nor tumour, and nothing there need be measured."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lits_toolkit.errors import GeometryError
@@ -32,8 +30,8 @@ def bounding_box(*masks: np.ndarray) -> Box:
     return box[0], box[1], box[2]
 
 
-def joint_box(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all of some boxes, of which there is at least one."""
+def joint_box(*boxes: Box) -> Box:
+    """The smallest box that holds all of the boxes, none of which is empty."""
     z, y, x = (slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
     return z, y, x
 

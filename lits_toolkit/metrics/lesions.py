@@ -120,7 +120,8 @@ def score_lesions(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> lis
     """
     require_spacing(spacing_mm)
     shared = shared_voxels(expected, found)
-    matched = _matched_voxels(expected, found, shared, spacing_mm)
+    given = give_prediction(expected, found, spacing_mm)
+    matched = np.bincount(given[given > 0], minlength=len(expected) + 1)[1:]
     intersections = shared.sum(axis=1)
     scores = [
         LesionScore(
@@ -156,31 +157,40 @@ def shared_voxels(expected: Lesions, found: Lesions) -> sparse.csr_array:
     return counted.tocsr()  # adds up what falls on one place
 
 
-def _matched_voxels(expected: Lesions, found: Lesions, shared: sparse.csr_array, spacing_mm: Spacing) -> np.ndarray:
-    """(reference lesions,) int64: the size of the prediction that is given to each."""
-    matched = np.zeros(len(expected), np.int64)
-    touched = shared.tocsc()
+def give_prediction(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> np.ndarray:
+    """Give each voxel of the predicted lesions that overlap a reference lesion to one of those, as told above.
+
+    Returns:
+        (z, y, x) unsigned: the number of the reference lesion that the voxel is given to, 0 where it is to none.
+
+    Raises:
+        GeometryError: The two differ in shape.
+    """
+    given = np.zeros(found.labels.shape, expected.labels.dtype)
+    touched = shared_voxels(expected, found).tocsc()
     for number in range(len(found)):
         rivals = touched.indices[touched.indptr[number] : touched.indptr[number + 1]]
+        box = found.boxes[number]
+        predicted = found.labels[box] == number + 1
         if len(rivals) == 1:
-            matched[rivals[0]] += found.voxels[number]
+            given[box][predicted] = rivals[0] + 1
         elif len(rivals) > 1:
-            matched += _split(expected, found, number, rivals, spacing_mm)
-    return matched
+            given[box][predicted] = _nearest(expected, found, number, np.sort(rivals), spacing_mm)
+    return given
 
 
-def _split(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
-    """(reference lesions,) int64: the voxels of one predicted lesion that lie nearest to each of its rivals."""
-    box = joint_box([found.boxes[number], *(expected.boxes[rival] for rival in rivals)])
+def _nearest(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
+    """For each voxel of one predicted lesion, in C order, the number of the rival that lies nearest."""
+    box = joint_box(found.boxes[number], *(expected.boxes[rival] for rival in rivals))
     predicted = found.labels[box] == number + 1
     labels = expected.labels[box]
-    nearest = np.zeros(np.count_nonzero(predicted), np.int64)
+    nearest = np.zeros(np.count_nonzero(predicted), labels.dtype)
     nearest_mm = np.full(len(nearest), np.inf, np.float32)
-    for rival in np.sort(rivals):
+    for rival in rivals:
         distance_mm = edt.edt(labels != rival + 1, anisotropy=spacing_mm)[predicted]
         nearer = distance_mm < nearest_mm - _TIE_MM
-        nearest[nearer], nearest_mm[nearer] = rival, distance_mm[nearer]
-    return np.bincount(nearest, minlength=len(expected))
+        nearest[nearer], nearest_mm[nearer] = rival + 1, distance_mm[nearer]
+    return nearest
 
 
 def _point(zyx: np.ndarray) -> tuple[float, float, float]:

@@ -270,7 +270,7 @@ def _detected_as_published(pairs: Sequence[Pair], shared: np.ndarray, threshold:
 def _score_pair(pair: Pair, expected: Lesions, found: Lesions, spacing_mm: Spacing) -> ObjectScore:
     boxes = [expected.boxes[index] for index in _indices(pair.references)]
     boxes += [found.boxes[index] for index in _indices(pair.predictions)]
-    box = joint_box(boxes)
+    box = joint_box(*boxes)
     return _score_object(
         pair.overlap,
         np.isin(expected.labels[box], pair.references),

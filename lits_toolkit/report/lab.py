@@ -5,13 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 
 from lits_toolkit.errors import InputError, LitsError
 from lits_toolkit.files import output_folder, read_json, replacing
 from lits_toolkit.report.notebooks import notebook_folder
+
+if TYPE_CHECKING:
+    from lits_toolkit.data.case import CaseFiles
 
 FOLDER = Path("lits-notebooks")
 
@@ -59,47 +64,116 @@ def open_lab(folder: str | Path = FOLDER, workspace: str | Path = "lits-demo") -
     _run_lab(folder)
 
 
-def browse_in_lab(case: Path, predictions: Path | None) -> None:
-    """Open JupyterLab on a notebook with the slice browser of one CT file."""
-    _run_lab(FOLDER, write_browser_notebook(case, predictions, FOLDER).name)
+def browse_in_lab(cases: Sequence[Path], predictions: Sequence[Path] = (), case: str = "") -> None:
+    """Open JupyterLab on a notebook with the slice browser of CT files; see `write_browser_notebook`."""
+    _run_lab(FOLDER, write_browser_notebook(cases, predictions, FOLDER, case).name)
 
 
-def write_browser_notebook(case: str | Path, predictions: str | Path | None, folder: str | Path) -> Path:
-    """Write a notebook that browses one CT file, run it, and return its path.
+def browse_study_in_lab(workspace: Path, runs: Sequence[str] = (), case: str = "") -> None:
+    """Open JupyterLab on a notebook that browses a study; see `write_study_notebook`."""
+    _run_lab(FOLDER, write_study_notebook(workspace, runs, FOLDER, case).name)
+
+
+def write_browser_notebook(
+    cases: Sequence[str | Path], predictions: Sequence[str | Path], folder: str | Path, case: str = ""
+) -> Path:
+    """Write a notebook that browses CT files, run it, and return its path.
 
     Args:
-        case: A CT file.
-        predictions: A folder of masks named by `mask_file_name`, or one mask; None shows the CT alone.
+        cases: CT files, or folders in any layout. Several cases get a picker.
+        predictions: Folders of masks named by `mask_file_name`, which are compared under the folders' names, or masks
+            of a single case; without any the CT alone is shown.
         folder: Where the notebook goes. One that is there already is replaced if it shows the same files; otherwise
             the new one gets a number.
+        case: With which of several cases to begin; empty means the first.
 
     Raises:
-        InputError: There is not one CT, its mask is not there, or one of them cannot be shown.
+        InputError: There is no CT, a mask is not there, or one of them cannot be shown.
+        SettingError: No case has that name.
     """
-    from lits_toolkit.data.case import mask_file_name
     from lits_toolkit.data.layouts import find_cases
+    from lits_toolkit.viewer.study import require_known
 
-    files = find_cases(case)
-    if len(files) != 1:
-        raise InputError(f"expected one CT file, found {len(files)} cases in {case}")
-    mask = Path(predictions) if predictions else None
-    if mask is not None and mask.is_dir():
-        mask = mask / mask_file_name(files[0].name)
-    if mask is not None and not mask.is_file():
-        raise InputError(f"{mask} does not exist: `lits predict {case} --output {mask.parent}` makes it")
-    shown = "None" if mask is None else repr(str(mask.resolve()))
+    found = [files for place in cases for files in find_cases(place)]
+    if case:
+        require_known("case", case, [files.name for files in found])
+    masks = _by_folder_name([Path(place) for place in predictions])
+    if len(found) == 1:
+        shown = {name: str(_mask_of(found[0], place)) for name, place in masks.items()}
+        prediction = repr(next(iter(shown.values()), None) if len(shown) < 2 else shown)
+        title = found[0].name
+        call = f"browse({str(Path(cases[0]).resolve())!r}, prediction={prediction})"
+    else:
+        for place in masks.values():
+            _require_some(found, place)
+        places = [str(Path(place).resolve()) for place in cases]
+        folders = {name: str(place.resolve()) for name, place in masks.items()}
+        title = case or Path(cases[0]).resolve().name
+        start = f", case={case!r}" if case else ""
+        call = f"browse_cases({places!r}, {folders!r}{start})"
+    return _write(title, call, folder)
+
+
+def write_study_notebook(workspace: str | Path, runs: Sequence[str], folder: str | Path, case: str = "") -> Path:
+    """Write a notebook that browses a study's cases and runs, run it, and return its path.
+
+    Raises InputError where there is no study, SettingError where it has no such case or run.
+    """
+    from lits_toolkit.study.workspace import Workspace
+    from lits_toolkit.viewer.study import predicted_runs, require_known
+
+    study = Workspace(Path(workspace)).require()
+    for run in runs:
+        require_known("run", run, predicted_runs(study))
+    if case:
+        study.case(case)
+    place = str(Path(workspace).resolve())
+    return _write(
+        Path(place).name, f"browse_study({place!r}, case={case or None!r}, runs={list(runs) or None!r})", folder
+    )
+
+
+def _write(title: str, call: str, folder: str | Path) -> Path:
     notebook = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         cells=[
-            nbformat.v4.new_markdown_cell(f"# {files[0].name}\n\nRun the cell (Shift + Enter) to browse."),
-            nbformat.v4.new_code_cell(
-                f"from lits_toolkit import browse\n\nbrowse({str(Path(case).resolve())!r}, prediction={shown})"
-            ),
+            nbformat.v4.new_markdown_cell(f"# {title}\n\nRun the cell (Shift + Enter) to browse."),
+            nbformat.v4.new_code_cell(f"from lits_toolkit import {call.partition('(')[0]}\n\n{call}"),
         ],
     )
-    path = _free_place(output_folder(folder), f"browse-{files[0].name}", notebook)
+    path = _free_place(output_folder(folder), f"browse-{title}", notebook)
     _run(notebook, path)
     return path
+
+
+def _by_folder_name(places: Sequence[Path]) -> dict[str, Path]:
+    """Under their own names, or with the folder above where two are called alike."""
+    names = [place.resolve().name for place in places]
+    return {
+        name if names.count(name) == 1 else f"{place.resolve().parent.name}/{name}": place
+        for name, place in zip(names, places, strict=True)
+    }
+
+
+def _mask_of(files: "CaseFiles", place: Path) -> Path:
+    from lits_toolkit.data.case import mask_file_name
+
+    mask = place / mask_file_name(files.name) if place.is_dir() else place
+    if not mask.is_file():
+        raise InputError(
+            f"{mask} does not exist: `lits predict {files.volume} --workspace STUDY --output {mask.parent}` makes it"
+        )
+    return mask.resolve()
+
+
+def _require_some(cases: "Sequence[CaseFiles]", place: Path) -> None:
+    from lits_toolkit.data.case import mask_file_name
+
+    if not any((place / mask_file_name(files.name)).is_file() for files in cases):
+        raise InputError(
+            f"{place} has no mask of any of the {len(cases)} cases; expected one such as "
+            f"{mask_file_name(cases[0].name)}"
+        )
 
 
 def _free_place(folder: Path, stem: str, notebook: nbformat.NotebookNode) -> Path:

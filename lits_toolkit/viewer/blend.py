@@ -1,13 +1,18 @@
-"""How a slice is painted: windows, mask layers, fills, outlines. `slice_browser.js` does the same, number by number."""
+"""How a slice is painted: windows, mask layers, fills, outlines. `slice_browser.js` does the same, number by number.
+
+A slice has one fill at a time: its masks, or the errors of a prediction, or the heat of its probability.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.errors import SettingError
 from lits_toolkit.figures import style
+from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED
 
 WINDOWS: dict[str, tuple[float, float]] = {
     "liver": (0.0, 200.0),
@@ -39,7 +44,31 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 REFERENCE = Layer("Reference", style.REFERENCE, "r")
-PREDICTION = Layer("Prediction", style.PREDICTION, "p")
+PREDICTION_KEYS = "poiu"
+MOST_PREDICTIONS = len(PREDICTION_KEYS)
+
+
+def prediction_layers(names: Sequence[str]) -> list[Layer]:
+    """A layer for each of one to four models, each with a colour and a key of its own."""
+    if not 1 <= len(names) <= MOST_PREDICTIONS:
+        raise SettingError(f"the browser shows one to {MOST_PREDICTIONS} predictions; found {len(names)}")
+    return [
+        Layer(name, color, key) for name, color, key in zip(names, style.PREDICTIONS, PREDICTION_KEYS, strict=False)
+    ]
+
+
+PREDICTION = prediction_layers(["Prediction"])[0]
+
+ERROR_COLORS = {COMMON: style.HIT, MISSED: style.MISS, EXCESS: style.FALSE_ALARM}
+"""The colours of what `facts.error_mask` tells apart."""
+
+
+@cache
+def heat_colors() -> np.ndarray:
+    """(256, 3) uint8: the colour of each probability, from dark to bright in even steps to any eye (inferno)."""
+    from matplotlib import colormaps
+
+    return np.rint(colormaps["inferno"](np.arange(256))[:, :3] * 255).astype(np.uint8)
 
 
 def find_window(window: str | Sequence[float]) -> tuple[float, float]:
@@ -66,13 +95,39 @@ def blend(
     `hu` is (y, x) int16, `masks` are (y, x) uint8, `colors` as "#rrggbb", `opacity` (0…1) is that of a tumour's fill.
     Returns (y, x, 3) uint8.
     """
+    painted = _gray(hu, window)
+    for mask, color in zip(masks, colors, strict=True):
+        alpha = np.select([mask == TUMOR, mask == LIVER], [opacity, opacity * LIVER_SHARE], 0.0)
+        painted = _over(painted, np.array(rgb(color)), alpha)
+    return np.rint(painted).astype(np.uint8)
+
+
+def blend_errors(hu: np.ndarray, errors: np.ndarray, window: tuple[float, float], opacity: float) -> np.ndarray:
+    """Paint a slice of the CT with what `facts.error_mask` tells apart in it; otherwise as `blend`."""
+    painted = _gray(hu, window)
+    for error, color in ERROR_COLORS.items():
+        painted = _over(painted, np.array(rgb(color)), np.where(errors == error, opacity, 0.0))
+    return np.rint(painted).astype(np.uint8)
+
+
+def blend_heat(hu: np.ndarray, probability: np.ndarray, window: tuple[float, float], opacity: float) -> np.ndarray:
+    """Paint a slice of the CT with a (y, x) uint8 probability, 255 being certain; otherwise as `blend`.
+
+    Certainty has twice the opacity, 1 at most, and what is less probable less in proportion.
+    """
+    alpha = min(1.0, 2 * opacity) * (probability / 255)
+    painted = _over(_gray(hu, window), heat_colors()[probability], alpha)
+    return np.rint(painted).astype(np.uint8)
+
+
+def _gray(hu: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     low, high = window
     gray = np.clip((hu.astype(np.float64) - low) * (255 / (high - low)), 0, 255)
-    painted = np.repeat(gray[..., None], 3, axis=-1)
-    for mask, color in zip(masks, colors, strict=True):
-        alpha = np.select([mask == TUMOR, mask == LIVER], [opacity, opacity * LIVER_SHARE], 0.0)[..., None]
-        painted = painted * (1 - alpha) + np.array(rgb(color), float) * alpha
-    return np.rint(painted).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=-1)
+
+
+def _over(painted: np.ndarray, color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return painted * (1 - alpha[..., None]) + color * alpha[..., None]
 
 
 def outline(region: np.ndarray) -> np.ndarray:

@@ -1,78 +1,51 @@
 """The static picture that stands where no kernel is: in a reopened notebook, a PDF, a preview."""
 
-import io
-from collections.abc import Sequence
+import os
+import sys
+from typing import Any
 
-import numpy as np
-
-from lits_toolkit.figures.style import house_style
-from lits_toolkit.viewer.blend import LIVER_SHARE, WINDOWS, Layer, blend, outline
+from lits_toolkit.figures.drawn import Drawn, png_bytes
 
 UNTIL_LIVE = """<span class="lits-until-live"></span><style>
 .jp-OutputArea-child:has(.lits-until-live),
-.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:not(:has(.lits-browser.lits-live)),
-.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:has(.lits-browser.lits-live) + .jp-OutputArea-child
+.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child:not(.lits-live),
+.jp-OutputArea-child:has(.lits-until-live) + .jp-OutputArea-child.lits-live + .jp-OutputArea-child
 { display: none; }
 </style>"""
-"""An output of only this: of the two outputs after it, browser and picture, the browser shows once it is live."""
+"""An output of only this: of the two outputs after it, browser and picture, the browser shows once it is live.
 
-_INCHES_WIDE = 6.0
-_DPI = 110
+The slice browser marks its output when it draws its first slice; the mark stays when another case takes its place.
+"""
 
-
-@house_style()
-def draw_still(
-    hu: np.ndarray,
-    masks: Sequence[np.ndarray],
-    layers: Sequence[Layer],
-    *,
-    spacing_mm: tuple[float, float],
-    window: tuple[float, float],
-    opacity: float,
-    filled: bool = True,
-    title: str,
-) -> bytes:
-    """Draw an axial slice with its masks as PNG, in the proportions of the body, as the browser draws it.
-
-    `hu` is (y, x) int16, `masks` are (y, x) uint8, one per layer; `spacing_mm` is (y, x). Outlines have twice the
-    `opacity` of a tumour's fill, 1 at most; without `filled` there are only they.
-    """
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_rgba
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-
-    rows, columns = hu.shape
-    aspect = spacing_mm[0] / spacing_mm[1]
-    figure = Figure(figsize=(_INCHES_WIDE, _INCHES_WIDE * min(rows * aspect / columns, 2) + 0.9), dpi=_DPI)
-    figure.set_layout_engine("constrained")
-    axes = figure.add_subplot()
-    painted = blend(hu, masks, [layer.color for layer in layers], window, opacity if filled else 0.0)
-    line_opacity = min(1.0, 2 * opacity)
-    axes.imshow(painted, aspect=aspect, extent=(0, columns, rows, 0), interpolation="antialiased")
-    for above, (mask, layer) in enumerate(zip(masks, layers, strict=True), start=1 - len(layers)):
-        # A lower layer's lines are wider, so that where two agree both are seen.
-        for label, width in ((1, 0.8), (2, 1.2)):
-            sides, color = list(outline(mask >= label)), to_rgba(layer.color, line_opacity)
-            axes.add_collection(LineCollection(sides, colors=color, linewidths=width - above))
-    axes.set_axis_off()
-    axes.set_title(f"{title}, {_window_in_words(window)}", loc="center", fontsize=9.5)
-    for x, y, letter in ((0.5, 0.98, "A"), (0.5, 0.02, "P"), (0.02, 0.5, "R"), (0.98, 0.5, "L")):
-        vertical = {0.98: "top", 0.02: "bottom"}.get(y, "center")
-        axes.text(x, y, letter, transform=axes.transAxes, color="white", weight="bold", ha="center", va=vertical)
-    if layers:
-        keys = [
-            Patch(facecolor=to_rgba(layer.color, share), edgecolor=layer.color, label=f"{layer.name}: {region}")
-            for layer in layers
-            for region, share in (("liver", LIVER_SHARE), ("tumour", 1.0))
-        ]
-        figure.legend(handles=keys, loc="outside lower center", ncols=len(layers), handlelength=1.0)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+_MOST_BYTES = 500_000
 
 
-def _window_in_words(window: tuple[float, float]) -> str:
-    low, high = window
-    names = [f"{name}: " for name, preset in WINDOWS.items() if preset == window]
-    return f"{''.join(names)}{low:g} to {high:g} HU".replace("-", "−")
+def still_png(drawn: Drawn) -> bytes:
+    """The picture as PNG, small enough to be kept in a notebook."""
+    return png_bytes(drawn, _MOST_BYTES)
+
+
+def with_picture(bundle: Any, picture: bytes, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A widget's mime bundle, as its `_repr_mimebundle_` gives it, with a PNG and a line of text for other readers."""
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return (data or {}) | {"text/plain": text, "image/png": picture}, metadata
+
+
+def display_with_picture(data: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Display a mime bundle of `with_picture` so that a reader without a kernel sees the picture."""
+    from IPython.display import display
+
+    if _shows_one_output_best():
+        display(data, metadata=metadata, raw=True)
+        return
+    # JupyterLab prefers the widget to the picture in one output even where the kernel is gone and only an error
+    # can be shown (ipympl #16, #473). So the picture is an output of its own, and a style hides what is not needed.
+    picture = {"image/png": data["image/png"], "text/plain": f"A picture of {data['text/plain']}"}
+    display({"text/html": UNTIL_LIVE, "text/plain": ""}, raw=True)
+    display({kind: value for kind, value in data.items() if kind != "image/png"}, metadata=metadata, raw=True)
+    display(picture, raw=True)
+
+
+def _shows_one_output_best() -> bool:
+    # VS Code and Colab keep each output in a frame of its own, where one cannot hide the other.
+    return "google.colab" in sys.modules or "VSCODE_PID" in os.environ

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from lits_toolkit.errors import GeometryError
-from lits_toolkit.metrics.boxes import bounding_box
+from lits_toolkit.metrics.boxes import bounding_box, joint_box
 
 
 @settings(deadline=None)
@@ -36,3 +36,9 @@ def test_masks_of_different_shapes_are_refused():
         bounding_box(np.zeros((2, 2, 2)), np.zeros((2, 2, 3)))
     with pytest.raises(GeometryError, match=r"axes \(z, y, x\), found the shape \(2, 2\)"):
         bounding_box(np.zeros((2, 2)))
+
+
+def test_a_joint_box_begins_with_the_first_and_ends_with_the_last():
+    one, other = (slice(2, 5), slice(0, 1), slice(4, 9)), (slice(3, 4), slice(7, 8), slice(1, 5))
+    assert joint_box(one, other) == (slice(2, 5), slice(0, 8), slice(1, 9))
+    assert joint_box(one) == one

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from lits_toolkit.errors import GeometryError
 from lits_toolkit.metrics import lesions as module
-from lits_toolkit.metrics.lesions import find_lesions, score_lesions, shared_voxels, size_group
+from lits_toolkit.metrics.lesions import find_lesions, give_prediction, score_lesions, shared_voxels, size_group
 
 spacings = st.tuples(*[st.sampled_from([0.7, 1.0, 1.5, 5.0])] * 3)
 tumors = array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=6).flatmap(
@@ -38,9 +38,8 @@ def literal_components(tumor):
     return components
 
 
-def literal_scores(reference, prediction, spacing_mm):
-    """DESIGN §7 word by word, on sets of voxels: ([(voxels, prediction, intersection)], [false alarms' numbers])."""
-    expected, found = literal_components(reference), literal_components(prediction)
+def literal_given(expected, found, spacing_mm):
+    """DESIGN §7 word by word, on sets of voxels: the set of predicted voxels that is given to each reference lesion."""
 
     def distance(voxel, lesion):
         return min(math.dist(np.multiply(voxel, spacing_mm), np.multiply(other, spacing_mm)) for other in lesion)
@@ -52,6 +51,13 @@ def literal_scores(reference, prediction, spacing_mm):
             distances = [distance(voxel, expected[number]) for number in rivals]
             nearest = next(n for n, d in zip(rivals, distances, strict=True) if d <= min(distances) + 1e-3)
             given_to[nearest].add(voxel)
+    return given_to
+
+
+def literal_scores(reference, prediction, spacing_mm):
+    """([(voxels, prediction, intersection)], [false alarms' numbers])."""
+    expected, found = literal_components(reference), literal_components(prediction)
+    given_to = literal_given(expected, found, spacing_mm)
     rows = [(len(own), len(given), len(own & given)) for own, given in zip(expected, given_to, strict=True)]
     return rows, [n for n, lesion in enumerate(found, start=1) if not any(lesion & other for other in expected)]
 
@@ -204,3 +210,14 @@ def test_lesions_of_two_shapes_are_refused():
 
 def test_the_examples_in_the_documentation_run():
     assert doctest.testmod(module).failed == 0
+
+
+@given(tumors, spacings)
+@settings(max_examples=100, deadline=None)
+def test_each_predicted_voxel_is_given_to_the_lesion_that_the_definition_says(pair, spacing_mm):
+    labels = give_prediction(find_lesions(pair[0]), find_lesions(pair[1]), spacing_mm)
+    literal = literal_given(literal_components(pair[0]), literal_components(pair[1]), spacing_mm)
+    assert [
+        {tuple(place) for place in np.argwhere(labels == n).tolist()} for n in range(1, len(literal) + 1)
+    ] == literal
+    assert labels.max(initial=0) <= len(literal)

@@ -2,9 +2,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import colormaps
 
 from lits_toolkit.errors import SettingError
-from lits_toolkit.viewer.blend import PREDICTION, REFERENCE, WINDOWS, blend, find_window, outline
+from lits_toolkit.figures import style
+from lits_toolkit.viewer.blend import (
+    PREDICTION,
+    REFERENCE,
+    WINDOWS,
+    blend,
+    blend_errors,
+    blend_heat,
+    find_window,
+    outline,
+    prediction_layers,
+    rgb,
+)
+from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED
 
 BLUE, RED = "#0000ff", "#ff0000"
 
@@ -33,6 +47,32 @@ def test_without_opacity_the_masks_are_not_seen():
     hu = rng.integers(-500, 500, (9, 7)).astype(np.int16)
     mask = rng.integers(0, 3, (9, 7)).astype(np.uint8)
     np.testing.assert_array_equal(blend(hu, [mask], [RED], (-200, 200), 0), blend(hu, [], [], (-200, 200), 0))
+
+
+def test_errors_have_a_colour_each():
+    black = np.full((1, 4), -1000, np.int16)
+    painted = blend_errors(black, np.array([[0, COMMON, MISSED, EXCESS]], np.uint8), (0, 100), 1.0)
+    assert painted[0].tolist() == [[0, 0, 0], *map(list, map(rgb, (style.HIT, style.MISS, style.FALSE_ALARM)))]
+
+
+def test_heat_grows_with_the_probability():
+    white = np.full((1, 3), 1000, np.int16)
+    painted = blend_heat(white, np.array([[0, 51, 255]], np.uint8), (0, 100), 0.25)
+    low, high = np.array(colormaps["inferno"](51)[:3]), np.array(colormaps["inferno"](255)[:3])
+    assert painted[0, 0].tolist() == [255] * 3
+    np.testing.assert_allclose(painted[0, 1], 255 * (0.9 + 0.1 * low), atol=1)  # a fifth of twice the opacity
+    np.testing.assert_allclose(painted[0, 2], 255 * (0.5 + 0.5 * high), atol=1)
+
+
+def test_models_have_colours_and_keys_of_their_own():
+    layers = prediction_layers(["a", "b", "c", "d"])
+    assert layers[0].color == style.PREDICTION
+    assert (
+        len({layer.color for layer in [REFERENCE, *layers]}) == len({layer.key for layer in [REFERENCE, *layers]}) == 5
+    )
+    for names in ([], list("abcde")):
+        with pytest.raises(SettingError, match="one to 4 predictions"):
+            prediction_layers(names)
 
 
 def test_an_outline_of_one_pixel_has_its_four_sides():
