@@ -314,7 +314,7 @@ def evaluate(
     only_matching: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Score predicted masks against references: cases.csv, lesions.csv and summary.json.
+    """Score predicted masks against references: per case, per lesion, by size, and the official LiTS score.
 
     Either a study's run, `lits evaluate --workspace STUDY`, into STUDY/scores/RUN, or any two folders,
     `lits evaluate PREDICTIONS REFERENCES --output FOLDER`.

@@ -48,6 +48,12 @@ class Grid:
         x, y, z = nib.affines.voxel_sizes(self.axial_affine)
         return float(z), float(y), float(x)
 
+    @property
+    def stored_spacing_mm(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxels along the file's own axes (i, j, k), in mm."""
+        i, j, k = nib.affines.voxel_sizes(self.affine)
+        return float(i), float(j), float(k)
+
     def to_axial(self, array: np.ndarray) -> np.ndarray:
         """From the file's (i, j, k) to a C-contiguous (z, y, x) array; flips and transposes only."""
         return np.ascontiguousarray(apply_orientation(array, self._to_axial_ornt).transpose(2, 1, 0))

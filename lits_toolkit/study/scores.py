@@ -19,9 +19,15 @@ from rich.progress import track
 from lits_toolkit.data.case import LIVER, TUMOR, Case, Grid
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import output_folder, replacing, write_json
+from lits_toolkit.files import output_folder, read_json, replacing, write_json
 from lits_toolkit.metrics.boxes import bounding_box
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, LesionScore, find_lesions, score_lesions
+from lits_toolkit.metrics.official import (
+    OfficialCase,
+    official_scores,
+    official_scores_as_published,
+    score_official,
+)
 from lits_toolkit.metrics.overlap import Overlap, count_overlap
 from lits_toolkit.metrics.surface import Spacing, surface_distances
 from lits_toolkit.study.pairs import MaskPair, pair_masks
@@ -37,9 +43,12 @@ LESION_COLUMNS = (
     "case", "kind", "lesion", "size_group", "voxels", "volume_ml", "matched_voxels", "intersection_voxels",
     "dice", "detected", "z", "y", "x",
 )  # fmt: skip
-_FILES = ("cases.csv", "lesions.csv", "summary.json")
+OFFICIAL, OFFICIAL_AS_PUBLISHED = "official.json", "official_as_published.json"
+_FILES = ("cases.csv", "lesions.csv", "summary.json", OFFICIAL, OFFICIAL_AS_PUBLISHED)
 
 Row = dict[str, Any]
+Scored = tuple[Row, list[Row], OfficialCase]
+"""A case's row, its lesions' rows, and what it adds to the official scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +65,10 @@ class Scores:
     """
     summary: dict[str, Any]
     """The figures over all cases, as `summarize` gives them."""
+    official: dict[str, Any]
+    """The official LiTS score by its description (`metrics.official`); empty in scores that are older."""
+    official_as_published: dict[str, Any]
+    """The same as the challenge's program computes it."""
 
 
 def evaluate(
@@ -73,7 +86,8 @@ def evaluate(
     Args:
         predictions: Folder of masks named by `mask_file_name`, for example "segmentation-7.nii.gz".
         references: A cohort, or a folder of masks named alike.
-        output: Where to write cases.csv, lesions.csv and summary.json; None writes nothing.
+        output: Where to write cases.csv, lesions.csv, summary.json, official.json and official_as_published.json; None
+            writes nothing.
         names: Only these cases ("volume-7"), for example the held-out ones; None means all.
         only_matching: Score the cases that have both a prediction and a reference, instead of raising for the others.
         overwrite: Replace scores that are in `output` already.
@@ -177,7 +191,7 @@ def score_masks(cases: Sequence[Case], masks: Sequence[np.ndarray]) -> Scores:
     for case, mask in zip(cases, masks, strict=True):
         if case.reference is None:
             raise InputError(f"{case.name} has no reference to score a mask against")
-        rows.append(score_case(case.name, case.reference, mask, case.spacing_mm))
+        rows.append(_score_masks(case.name, case.reference, mask, case.grid))
     return _tables(rows)
 
 
@@ -226,13 +240,15 @@ def empty_case_rule(cases: pd.DataFrame) -> str:
 
 
 def write_scores(scores: Scores, folder: str | Path, *, overwrite: bool = False) -> None:
-    """Write cases.csv, lesions.csv and summary.json; OutputError if any is there already, unless `overwrite`."""
+    """Write the tables, the summary and the official scores; OutputError if any is there, unless `overwrite`."""
     folder = output_folder(folder)
     _require_no_scores(folder, overwrite)
     for table, name in ((scores.cases, "cases.csv"), (scores.lesions, "lesions.csv")):
         with replacing(folder / name) as partial:
             table.to_csv(partial, index=False, na_rep="NaN")
     write_json(folder / "summary.json", scores.summary)
+    write_json(folder / OFFICIAL, scores.official)
+    write_json(folder / OFFICIAL_AS_PUBLISHED, scores.official_as_published)
 
 
 def read_scores(folder: str | Path) -> Scores:
@@ -247,12 +263,23 @@ def read_scores(folder: str | Path) -> Scores:
     if missing:
         raise InputError(f"the scores in {folder} lack the columns {', '.join(sorted(missing))}")
     lesions = lesions.astype({"detected": bool, "dice": float})
-    return Scores(cases, lesions, summarize(cases, lesions))
+    official, published = (
+        read_json(path) if path.is_file() else {}
+        for path in (Path(folder) / OFFICIAL, Path(folder) / OFFICIAL_AS_PUBLISHED)
+    )
+    return Scores(cases, lesions, summarize(cases, lesions), official, published)
 
 
-def _score_pair(pair: MaskPair) -> tuple[Row, list[Row]]:
+def _score_pair(pair: MaskPair) -> Scored:
     reference = _read_labels(pair.reference, pair.grid)
-    return score_case(pair.case, reference, _read_labels(pair.prediction), pair.spacing_mm)
+    return _score_masks(pair.case, reference, _read_labels(pair.prediction), pair.grid)
+
+
+def _score_masks(name: str, reference: np.ndarray, prediction: np.ndarray, grid: Grid) -> Scored:
+    case, lesions = score_case(name, reference, prediction, grid.spacing_mm)
+    # lesions are numbered along the file's own axes
+    stored = grid.from_axial(reference), grid.from_axial(prediction)
+    return case, lesions, score_official(*stored, grid.stored_spacing_mm)
 
 
 def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
@@ -281,11 +308,14 @@ def _lesion_row(case: str, score: LesionScore, corner: list[int], voxel_ml: floa
     }
 
 
-def _tables(rows: list[tuple[Row, list[Row]]]) -> Scores:
-    cases = pd.DataFrame([case for case, _ in rows], columns=list(CASE_COLUMNS))
-    lesions = pd.DataFrame([lesion for _, found in rows for lesion in found], columns=list(LESION_COLUMNS))
+def _tables(rows: list[Scored]) -> Scores:
+    cases = pd.DataFrame([case for case, _, _ in rows], columns=list(CASE_COLUMNS))
+    lesions = pd.DataFrame([lesion for _, found, _ in rows for lesion in found], columns=list(LESION_COLUMNS))
     lesions = lesions.astype({"detected": bool, "dice": float})  # a cohort without a lesion has columns of no type
-    return Scores(cases, lesions, summarize(cases, lesions))
+    official = [case for _, _, case in rows]
+    return Scores(
+        cases, lesions, summarize(cases, lesions), official_scores(official), official_scores_as_published(official)
+    )
 
 
 def _summarize_region(cases: pd.DataFrame, region: str) -> dict[str, Any]:

@@ -176,7 +176,13 @@ def test_any_number_of_workers_gives_the_same_tables(folders):
 
 def test_what_is_written_is_read_back(folders, tmp_path):
     scores = evaluate(*folders, tmp_path / "scores")
-    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["cases.csv", "lesions.csv", "summary.json"]
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
+        "cases.csv",
+        "lesions.csv",
+        "official.json",
+        "official_as_published.json",
+        "summary.json",
+    ]
     again = read_scores(tmp_path / "scores")
     pd.testing.assert_frame_equal(again.cases, scores.cases)
     pd.testing.assert_frame_equal(again.lesions, scores.lesions)
@@ -185,6 +191,40 @@ def test_what_is_written_is_read_back(folders, tmp_path):
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["tumor_by_size_group"]["large"]["dice"] is None
     assert summary["tumor"] == scores.summary["tumor"]
+    for name, official in (("official", scores.official), ("official_as_published", scores.official_as_published)):
+        written = json.loads((tmp_path / "scores" / f"{name}.json").read_text())
+        assert written.keys() == official.keys()
+        assert written["counts"] == official["counts"]
+        assert written["liver_dice"] == official["liver_dice"]
+    assert again.official["lesion_recall"] == scores.official["lesion_recall"]
+
+
+SEGMENTATION = ("dice", "jaccard", "voe", "rvd", "assd", "rmsd", "msd", "dice_per_case", "dice_global")
+
+
+def test_the_official_scores_have_the_challenges_names(folders):
+    scores = evaluate(*folders)
+    names = {f"{region}_{measure}" for region in ("lesion", "liver") for measure in SEGMENTATION}
+    names |= {f"lesion_{measure}{ending}" for measure in ("precision", "recall") for ending in ("", "_greater_zero")}
+    names |= {"RMSE_Tumorburden", "MAXERROR_Tumorburden", "counts"}
+    for official in (scores.official, scores.official_as_published):
+        assert names <= set(official)
+        assert set(official["counts"]) == {"0", "0.5"}
+
+
+def test_lesions_are_numbered_along_the_files_own_axes():
+    row = {".": 1, "#": 2}
+    reference, prediction = (
+        np.array([[[row[letter] for letter in text]]], np.uint8) for text in ("###.#####.####", "######.#######")
+    )
+    found = []
+    for direction in (-1.0, 1.0):  # x from the patient's right to left, and from left to right
+        grid = Grid((14, 1, 1), np.diag([direction, -1.0, 1.0, 1.0]))
+        axial = [grid.to_axial(grid.from_axial(mask)) for mask in (reference, prediction)]
+        scores = score_masks([Case("a", np.zeros((1, 1, 14), np.int16), grid, axial[0])], [axial[1]])
+        found.append(scores.official["lesion_dice"])
+    # of two predictions that overlap the middle lesion alike, the first in the file takes it
+    assert found == [pytest.approx((10 / 14 + 8 / 11) / 2), pytest.approx(12 / 16)]  # 3 of 6 is no hit
 
 
 def test_a_cohort_without_any_lesion_has_tables_of_the_same_form(folders, tmp_path):
@@ -201,7 +241,7 @@ def test_scores_are_not_overwritten_unasked(folders, tmp_path):
     output = tmp_path / "scores"
     evaluate(*folders, output)
     before = (output / "cases.csv").read_text()
-    with pytest.raises(OutputError, match=r"scores has scores already \(cases\.csv, lesions\.csv, summary\.json\)"):
+    with pytest.raises(OutputError, match=r"scores has scores already \(cases\.csv, .*, official\.json, off"):
         evaluate(*folders, output, names=["volume-1"])
     assert (output / "cases.csv").read_text() == before
     evaluate(*folders, output, names=["volume-1"], overwrite=True)
