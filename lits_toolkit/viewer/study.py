@@ -60,7 +60,7 @@ class StudyBrowser(ipywidgets.VBox):
         self._settings = settings
         self._read: Case | None = None
         self._shown: list[str] = []
-        super().__init__(layout=ipywidgets.Layout(max_width="920px"))
+        super().__init__(layout=ipywidgets.Layout(max_width="1800px"))
         self.runs = tuple(list(self._predictions)[:1] if runs is None else runs)
         self.case = self._names_in_order()[0] if case is None else case
         self._case_picker = ipywidgets.Dropdown(
