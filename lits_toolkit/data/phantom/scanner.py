@@ -8,6 +8,8 @@ from scipy import fft
 from lits_toolkit.data.phantom.space import Part
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071
+CUTOFF_PER_MM = (0.14, 0.6)
+"""From a CT that was resampled to coarse voxels to the sharpest kernel for soft tissue."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def draw_scanner(random: np.random.Generator, spacing_mm: tuple[float, float, fl
     metal = (random.uniform(-60, 60), random.uniform(-60, 60), random.uniform(-80, 80))
     return Scanner(
         sigma_hu=float(np.clip(random.uniform(9, 21) * dose, 4, 45)),
-        cutoff_per_mm=random.uniform(0.2, 0.6),
+        cutoff_per_mm=float(np.exp(random.uniform(*np.log(CUTOFF_PER_MM)))),
         between_slices=float(np.clip(random.uniform(0.1, 0.6) / spacing_mm[0], 0, 0.6)),
         lying=random.uniform(0, 1.4),
         metal=metal if random.random() < 0.05 else None,
