@@ -73,7 +73,7 @@ class LesionScore:
 
     @property
     def overlap(self) -> Overlap:
-        """Of the lesion and the prediction that is given to it; of nothing for a false alarm, whose measures are NaN."""
+        """Of the lesion and the prediction given to it; of nothing for a false alarm, whose measures are NaN."""
         if self.kind == "false alarm":
             return Overlap(0, 0, 0)
         return Overlap(self.voxels, self.matched_voxels, self.intersection_voxels)

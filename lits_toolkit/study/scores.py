@@ -1,8 +1,8 @@
 """Scores of predicted masks against reference masks: per case, per lesion, and over the cohort.
 
 `score_case` takes arrays, `evaluate` files. Both tables are tidy and hold all that `summarize` needs, so that a
-subset of the cases is summarised by filtering the tables. What a figure is a mean over, and what becomes of empty masks,
-is in `study.summary`: RULES and `empty_case_rule`.
+subset of the cases is summarised by filtering the tables. What a figure is a mean over, and what becomes of empty
+masks, is in `study.summary`: RULES and `empty_case_rule`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,9 +29,10 @@ from lits_toolkit.study.workspace import Workspace
 OFFICIAL, OFFICIAL_AS_PUBLISHED = "official.json", "official_as_published.json"
 _FILES = ("cases.csv", "lesions.csv", "summary.json", OFFICIAL, OFFICIAL_AS_PUBLISHED)
 
-_LESION_DTYPES = dict.fromkeys(
-    ("detected", *(f"detected_{ending}" for ending in DETECTION.values())), bool
-) | dict.fromkeys((*MEASURES, "pair_iou"), float)
+_LESION_DTYPES = {
+    **dict.fromkeys(("detected", *(f"detected_{ending}" for ending in DETECTION.values())), bool),
+    **dict.fromkeys((*MEASURES, "pair_iou"), float),
+}
 
 Scored = tuple[Row, list[Row], OfficialCase]
 """A case's row, its lesions' rows, and what it adds to the official scores."""
@@ -45,8 +46,8 @@ class Scores:
     """One row per case, with the columns CASE_COLUMNS. Liver is mask ≥ 1. RVD is (|P| - |R|) / |R|.
 
     `lesions_found` and `predictions_true` count the reference and predicted lesions in the pairs of `metrics.official`
-    whose IoU exceeds 0 (`_iou0`) or 0.5 (`_iou50`); recall and precision are their shares. Tumour burden is tumour voxels
-    to liver voxels. What is undefined is NaN.
+    whose IoU exceeds 0 (`_iou0`) or 0.5 (`_iou50`); recall and precision are their shares. Tumour burden is tumour
+    voxels to liver voxels. What is undefined is NaN.
     """
     lesions: pd.DataFrame
     """One row per reference lesion and per false alarm, with the columns LESION_COLUMNS.
@@ -168,9 +169,8 @@ def read_scores(folder: str | Path) -> Scores:
         raise InputError(f"the scores in {folder} cannot be read: {error}") from error
     missing = [*set(CASE_COLUMNS) - set(cases), *set(LESION_COLUMNS) - set(lesions)]
     if missing:
-        raise InputError(
-            f"the scores in {folder} lack the columns {', '.join(sorted(missing))}; write them anew by lits evaluate"
-        )
+        columns = ", ".join(sorted(missing))
+        raise InputError(f"the scores in {folder} lack the columns {columns}; lits evaluate --overwrite scores anew")
     lesions = lesions.astype(_LESION_DTYPES)
     official, published = (
         read_json(path) if path.is_file() else {}

@@ -12,14 +12,13 @@ from lits_toolkit.study.case_scores import DETECTION, DISTANCES, MEASURES, OVERL
 RULES = {
     "dice_per_case": "mean over cases; 1 where reference and prediction are both empty, 0 where one of them is",
     "global": "from the voxels of all cases together",
-    "overlap_per_case": "mean over cases, but for those where it is undefined: Jaccard and VOE where both masks are empty, "
-    "RVD, (|P| − |R|) / |R|, where the reference is",
-    "distance_per_case": "mean over the cases in which neither mask is empty, in mm",
-    "detection": "lesions merged by LiTS's rules; found where the IoU of reference and prediction exceeds the threshold; "
-    "recall and precision from the sums over the cases",
-    "lesions": "mean over reference lesions, unmerged; a miss has Dice 0, VOE 1, RVD −1 and no distance; found where any "
-    "voxel is predicted; a false alarm overlaps no reference lesion and has its own size",
-    "tumor_burden": "tumour voxels to liver voxels (liver with its tumours), over cases in which both masks have a liver",
+    "overlap_per_case": "mean over cases: Jaccard and VOE over those in which either mask has a voxel, "
+    "RVD, (|P| − |R|) / |R|, over those whose reference has one",
+    "distance_per_case": "in mm, mean over the cases in which neither mask is empty",
+    "detection": "after LiTS's merging; found where the IoU of a pair exceeds the threshold; from sums over the cases",
+    "lesions": "mean over reference lesions, unmerged; a miss has Dice 0, VOE 1, RVD −1 and no distance; "
+    "overlapped where any voxel of it is predicted; a false alarm overlaps none and goes by its own size",
+    "tumor_burden": "tumour to liver voxels (liver with tumours), over the cases in which both masks have a liver",
 }
 """What a figure is a mean over, and what becomes of empty masks."""
 

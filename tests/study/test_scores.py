@@ -288,5 +288,5 @@ def test_reading_scores_that_are_not_there_says_so(tmp_path):
         read_scores(tmp_path)
     (tmp_path / "cases.csv").write_text("case\nvolume-1\n")
     (tmp_path / "lesions.csv").write_text(",".join(LESION_COLUMNS) + "\n")
-    with pytest.raises(InputError, match="lack the columns lesions, "):
+    with pytest.raises(InputError, match=r"lack the columns .*, lesions, .*; lits evaluate --overwrite"):
         read_scores(tmp_path)
