@@ -11,15 +11,9 @@ from hypothesis.extra.numpy import arrays
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.errors import GeometryError, InputError, OutputError
-from lits_toolkit.study.scores import (
-    CASE_COLUMNS,
-    LESION_COLUMNS,
-    evaluate,
-    read_scores,
-    score_case,
-    score_masks,
-    summarize,
-)
+from lits_toolkit.study.case_scores import CASE_COLUMNS, LESION_COLUMNS, score_case
+from lits_toolkit.study.scores import evaluate, read_scores, score_masks
+from lits_toolkit.study.summary import summarize
 
 GRID = Grid((14, 13, 12), np.diag([-0.5, -0.5, 4.0, 1.0]))
 SPACING_MM = (4.0, 0.5, 0.5)
@@ -128,9 +122,39 @@ def test_a_cohort_is_scored_and_summarised(folders):
     assert tumor["cases_without_tumor"] == 1
     assert scores.summary["cases"] == 3
     groups = scores.summary["tumor_by_size_group"]
-    assert groups["small"] == {"dice": 0.375, "lesions": 2, "detected": 1, "false_alarms": 1}
+    counts = {name: groups["small"][name] for name in ("dice", "lesions", "detected", "detected_iou50", "false_alarms")}
+    assert counts == {"dice": 0.375, "lesions": 2, "detected": 1, "detected_iou50": 1, "false_alarms": 1}
     assert (groups["large"]["lesions"], groups["large"]["false_alarms"]) == (0, 0)
     assert math.isnan(groups["large"]["dice"])
+
+
+def test_detection_and_burden_are_those_of_the_official_score(folders):
+    scores = evaluate(*folders)
+    for threshold, ending in (("0", "iou0"), ("0.5", "iou50")):
+        counts, found = scores.official["counts"][threshold], scores.summary["tumor_detection"][threshold]
+        assert (found["lesions_found"], found["lesions"]) == (counts["TP"], counts["TP"] + counts["FN"])
+        assert found["predictions_true"] == counts["TP_predicted"]
+        assert found["lesions_predicted"] == counts["TP_predicted"] + counts["FP"]
+        assert scores.cases[f"lesions_found_{ending}"].tolist() == [1, 0, 0]
+        # by hand: one lesion of 64 voxels of which 48 are found by 64, IoU 48 / 80, one false alarm, one miss
+        assert (found["recall"], found["precision"]) == (1 / 2, 1 / 2)
+    burdens = scores.cases["tumor_burden_reference"].tolist(), scores.cases["tumor_burden_prediction"].tolist()
+    assert burdens == ([0.064, 0, 0.064], [65 / 1200, 0, 0])
+    burden = scores.summary["tumor_burden"]
+    assert burden["max_error"] == scores.official["MAXERROR_Tumorburden"] == 0.064
+    assert burden["rmse"] == pytest.approx(scores.official["RMSE_Tumorburden"])
+
+
+def test_means_over_cases_leave_out_what_is_undefined_and_say_of_how_many(folders):
+    tumor = evaluate(*folders).summary["tumor"]
+    voe = 1 - 48 / 81
+    assert tumor["voe_per_case"] == pytest.approx((voe + 1) / 2)  # volume-2 has neither
+    assert tumor["rvd_per_case"] == pytest.approx((1 / 64 - 1) / 2)
+    assert tumor["cases_with_distance"] == 1
+    assert tumor["jaccard_global"] == pytest.approx(48 / (128 + 65 - 48))
+    lesions = evaluate(*folders).summary["tumor_lesions"]
+    assert lesions["voe"] == pytest.approx((1 - 48 / 80 + 1) / 2)
+    assert lesions["mssd_mm"] == 0.5  # a block that is moved by one voxel of 0.5 mm; the miss has no distance
 
 
 def test_the_rule_for_empty_cases_stands_beside_the_figures(folders):
@@ -293,5 +317,5 @@ def test_reading_scores_that_are_not_there_says_so(tmp_path):
         read_scores(tmp_path)
     (tmp_path / "cases.csv").write_text("case\nvolume-1\n")
     (tmp_path / "lesions.csv").write_text(",".join(LESION_COLUMNS) + "\n")
-    with pytest.raises(InputError, match="lack the columns lesions, "):
+    with pytest.raises(InputError, match=r"lack the columns .*, lesions, .*; lits evaluate --overwrite"):
         read_scores(tmp_path)
