@@ -1,25 +1,25 @@
 """Lesions one by one: their sizes, and how well each one is found.
 
-A lesion is a component of the tumour region whose voxels touch by their faces. **Dice by size group** scores every
-reference lesion by itself, however the prediction connects them: its prediction is all voxels of the predicted
-lesions that overlap it. Where a predicted lesion overlaps several reference lesions, each of its voxels goes to the
-nearest of those, by the distance in mm to the nearest voxel of the lesion, and to the lower number where two are
-equally near. A lesion without overlap is a miss with Dice 0; a predicted lesion that overlaps no reference lesion is
-a false alarm, which has a size but no Dice.
+A lesion is a component of the tumour region whose voxels touch by their faces. **Dice by size group**, like every other
+measure of a lesion, scores each reference lesion by itself, however the prediction connects them: its prediction is
+all voxels of the predicted lesions that overlap it. Where a predicted lesion overlaps several reference lesions, each
+of its voxels goes to the nearest of those, by the distance in mm to the nearest voxel of the lesion, and to the lower
+number where two are equally near. A lesion without overlap is a miss with Dice 0, VOE 1, RVD −1 and no distance; a
+predicted lesion that overlaps no reference lesion is a false alarm, which has a size but no measure.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cc3d
 import edt
 import numpy as np
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from lits_toolkit.metrics.boxes import Box, joint_box, require_one_shape
 from lits_toolkit.metrics.overlap import Overlap
-from lits_toolkit.metrics.surface import Spacing, require_spacing
+from lits_toolkit.metrics.surface import Spacing, require_spacing, surface_distances
 
 SIZE_GROUPS = ("small", "medium", "large")
 """Below 1000 voxels, from 1000 to 10 000, and above, at the CT's own resolution."""
@@ -59,6 +59,12 @@ class LesionScore:
     """Voxels of it that are predicted."""
     centroid: tuple[float, float, float]
     """(z, y, x) in voxels."""
+    assd_mm: float = math.nan
+    """Average symmetric distance of its surface and that of the prediction given to it; NaN for a miss, an alarm."""
+    rmsd_mm: float = math.nan
+    """Root mean square distance, likewise."""
+    mssd_mm: float = math.nan
+    """Maximum distance, likewise."""
 
     @property
     def size_group(self) -> str:
@@ -66,11 +72,16 @@ class LesionScore:
         return size_group(self.voxels)
 
     @property
+    def overlap(self) -> Overlap:
+        """Of the lesion and the prediction given to it; of nothing for a false alarm, whose measures are NaN."""
+        if self.kind == "false alarm":
+            return Overlap(0, 0, 0)
+        return Overlap(self.voxels, self.matched_voxels, self.intersection_voxels)
+
+    @property
     def dice(self) -> float:
         """Of the lesion and the prediction that is given to it: 0 for a miss; NaN for a false alarm."""
-        if self.kind == "false alarm":
-            return math.nan
-        return Overlap(self.voxels, self.matched_voxels, self.intersection_voxels).dice
+        return self.overlap.dice
 
     @property
     def detected(self) -> bool:
@@ -107,6 +118,21 @@ def find_lesions(tumor: np.ndarray) -> Lesions:
     )
 
 
+def scan_order(labels: np.ndarray) -> np.ndarray:
+    """(n,) the numbers of the lesions in the order of their first voxel, the last axis of `labels` fastest."""
+    numbers, first = np.unique(labels[labels > 0], return_index=True)
+    return numbers[np.argsort(first)]
+
+
+def renumber(lesions: Lesions, order: np.ndarray) -> Lesions:
+    """The same lesions under other numbers: `order[n-1]`, each number of `lesions` once, becomes lesion n."""
+    number = np.zeros(len(lesions) + 1, lesions.labels.dtype)
+    number[order] = np.arange(1, len(lesions) + 1)
+    index = order.astype(int) - 1
+    boxes = [lesions.boxes[old] for old in index]
+    return Lesions(number[lesions.labels], lesions.voxels[index], lesions.centroids[index], boxes)
+
+
 def score_lesions(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> list[LesionScore]:
     """Score every reference lesion by itself, and list the false alarms after them.
 
@@ -121,19 +147,30 @@ def score_lesions(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> lis
     require_spacing(spacing_mm)
     shared = shared_voxels(expected, found)
     given = give_prediction(expected, found, spacing_mm)
-    matched = np.bincount(given[given > 0], minlength=len(expected) + 1)[1:]
+    given_boxes = ndimage.find_objects(given, max_label=len(expected)) if len(expected) else []
     intersections = shared.sum(axis=1)
-    scores = [
-        LesionScore(
+    scores = []
+    for index, given_box in enumerate(given_boxes):
+        score = LesionScore(
             "reference",
             lesion=index + 1,
             voxels=int(expected.voxels[index]),
-            matched_voxels=int(matched[index]),
+            matched_voxels=0,
             intersection_voxels=int(intersections[index]),
             centroid=_point(expected.centroids[index]),
         )
-        for index in range(len(expected))
-    ]
+        if given_box is not None:
+            box = joint_box(expected.boxes[index], given_box)
+            mine = given[box] == index + 1
+            distances = surface_distances(expected.labels[box] == index + 1, mine, spacing_mm)
+            score = replace(
+                score,
+                matched_voxels=int(np.count_nonzero(mine)),
+                assd_mm=distances.assd_mm,
+                rmsd_mm=distances.rmsd_mm,
+                mssd_mm=distances.mssd_mm,
+            )
+        scores.append(score)
     false_alarms = [
         LesionScore("false alarm", int(index) + 1, int(found.voxels[index]), 0, 0, _point(found.centroids[index]))
         for index in np.flatnonzero(shared.sum(axis=0) == 0)

@@ -30,10 +30,11 @@ from typing import Any
 
 import numpy as np
 
-from lits_toolkit.metrics.boxes import bounding_box, joint_box
-from lits_toolkit.metrics.lesions import Lesions, find_lesions, shared_voxels
-from lits_toolkit.metrics.overlap import Overlap, count_overlap
-from lits_toolkit.metrics.surface import Spacing, surface_distances
+from lits_toolkit.metrics.boxes import joint_box
+from lits_toolkit.metrics.comparison import Comparison, compare_masks
+from lits_toolkit.metrics.lesions import Lesions, shared_voxels
+from lits_toolkit.metrics.overlap import Overlap
+from lits_toolkit.metrics.surface import Spacing, SurfaceDistances, surface_distances
 
 MISSING = 9001.0
 """For RVD, distances and tumour burden where an object is missing."""
@@ -119,17 +120,20 @@ def score_official(reference: np.ndarray, prediction: np.ndarray, spacing_mm: Sp
     Raises:
         GeometryError: The masks are not three-dimensional or differ in shape, or a spacing is not positive.
     """
-    box = bounding_box(reference, prediction)
-    reference, prediction = np.ascontiguousarray(reference[box]), np.ascontiguousarray(prediction[box])
-    expected, found = find_lesions(reference == 2), find_lesions(prediction == 2)
+    return official_case(compare_masks(reference, prediction, spacing_mm))
+
+
+def official_case(comparison: Comparison) -> OfficialCase:
+    """Score a case that is compared already, with its lesions numbered as in `score_official`."""
+    expected, found, spacing_mm = comparison.expected, comparison.found, comparison.spacing_mm
+    liver, tumor = comparison.liver, comparison.tumor
     shared = shared_voxels(expected, found).toarray()
     pairs = match_lesions(shared, expected.voxels, found.voxels)
     detected = {threshold: _detected_as_published(pairs, shared, threshold) for threshold in THRESHOLDS}
     scored = [pair.iou > THRESHOLDS[-1] or stays for pair, stays in zip(pairs, detected[THRESHOLDS[-1]], strict=True)]
-    liver, predicted_liver = reference >= 1, prediction >= 1
-    missing = not (reference == 1).any() or not (prediction == 1).any()
-    overlap = count_overlap(liver, predicted_liver)
-    tumor = count_overlap(reference == 2, prediction == 2)
+    # what is liver and not tumour has the label 1
+    predicted = liver.prediction > tumor.prediction
+    missing = not predicted or liver.reference == tumor.reference
     return OfficialCase(
         lesions=len(expected),
         predicted_lesions=len(found),
@@ -140,10 +144,10 @@ def score_official(reference: np.ndarray, prediction: np.ndarray, spacing_mm: Sp
         ),
         detected_as_published=detected,
         tumor=tumor,
-        liver=overlap,
-        liver_score=ABSENT if missing else _score_object(overlap, liver, predicted_liver, spacing_mm),
-        burden=tumor.reference / overlap.reference if overlap.reference else math.nan,
-        predicted_burden=MISSING if not (prediction == 1).any() else tumor.prediction / overlap.prediction,
+        liver=liver,
+        liver_score=ABSENT if missing else _object_score(liver, comparison.liver_distances),
+        burden=tumor.reference / liver.reference if liver.reference else math.nan,
+        predicted_burden=tumor.prediction / liver.prediction if predicted else MISSING,
         liver_is_missing=missing,
     )
 
@@ -271,16 +275,14 @@ def _score_pair(pair: Pair, expected: Lesions, found: Lesions, spacing_mm: Spaci
     boxes = [expected.boxes[index] for index in _indices(pair.references)]
     boxes += [found.boxes[index] for index in _indices(pair.predictions)]
     box = joint_box(*boxes)
-    return _score_object(
-        pair.overlap,
+    references, predictions = (
         np.isin(expected.labels[box], pair.references),
         np.isin(found.labels[box], pair.predictions),
-        spacing_mm,
     )
+    return _object_score(pair.overlap, surface_distances(references, predictions, spacing_mm))
 
 
-def _score_object(overlap: Overlap, reference: np.ndarray, prediction: np.ndarray, spacing_mm: Spacing) -> ObjectScore:
-    distances = surface_distances(reference, prediction, spacing_mm)
+def _object_score(overlap: Overlap, distances: SurfaceDistances) -> ObjectScore:
     return ObjectScore(
         dice=overlap.dice,
         jaccard=overlap.jaccard,

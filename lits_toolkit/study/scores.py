@@ -1,10 +1,10 @@
 """Scores of predicted masks against reference masks: per case, per lesion, and over the cohort.
 
 `score_case` takes arrays, `evaluate` files. Both tables are tidy and hold all that `summarize` needs, so that a
-subset of the cases is summarised by filtering the tables. A score's rule for empty masks is `empty_case_rule`.
+subset of the cases is summarised by filtering the tables. What a figure is a mean over, and what becomes of empty
+masks, is in `study.summary`: RULES and `empty_case_rule`.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,37 +16,24 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from lits_toolkit.data.case import LIVER, TUMOR, Case, Grid
+from lits_toolkit.data.case import TUMOR, Case, Grid
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import output_folder, read_json, replacing, write_json
-from lits_toolkit.metrics.boxes import bounding_box
-from lits_toolkit.metrics.lesions import SIZE_GROUPS, LesionScore, find_lesions, score_lesions
-from lits_toolkit.metrics.official import (
-    OfficialCase,
-    official_scores,
-    official_scores_as_published,
-    score_official,
-)
-from lits_toolkit.metrics.overlap import Overlap, count_overlap
-from lits_toolkit.metrics.surface import Spacing, surface_distances
+from lits_toolkit.metrics.official import OfficialCase, official_scores, official_scores_as_published
+from lits_toolkit.study.case_scores import CASE_COLUMNS, DETECTION, LESION_COLUMNS, MEASURES, Row, score_on_grid
 from lits_toolkit.study.pairs import MaskPair, pair_masks
+from lits_toolkit.study.summary import summarize
 from lits_toolkit.study.workspace import Workspace
 
-CASE_COLUMNS = (
-    "case", "liver_reference_voxels", "liver_prediction_voxels", "liver_intersection_voxels", "liver_dice",
-    "liver_voe", "liver_rvd", "liver_assd_mm", "tumor_reference_voxels", "tumor_prediction_voxels",
-    "tumor_intersection_voxels", "tumor_dice", "tumor_voe", "tumor_rvd", "tumor_assd_mm", "lesions",
-    "lesions_predicted", "mean_lesion_voxels",
-)  # fmt: skip
-LESION_COLUMNS = (
-    "case", "kind", "lesion", "size_group", "voxels", "volume_ml", "matched_voxels", "intersection_voxels",
-    "dice", "detected", "z", "y", "x",
-)  # fmt: skip
 OFFICIAL, OFFICIAL_AS_PUBLISHED = "official.json", "official_as_published.json"
 _FILES = ("cases.csv", "lesions.csv", "summary.json", OFFICIAL, OFFICIAL_AS_PUBLISHED)
 
-Row = dict[str, Any]
+_LESION_DTYPES = {
+    **dict.fromkeys(("detected", *(f"detected_{ending}" for ending in DETECTION.values())), bool),
+    **dict.fromkeys((*MEASURES, "pair_iou"), float),
+}
+
 Scored = tuple[Row, list[Row], OfficialCase]
 """A case's row, its lesions' rows, and what it adds to the official scores."""
 
@@ -56,12 +43,20 @@ class Scores:
     """The score tables of one set of predictions."""
 
     cases: pd.DataFrame
-    """One row per case, with the columns CASE_COLUMNS. Liver is mask ≥ 1. RVD is (|P| - |R|) / |R|."""
+    """One row per case, with the columns CASE_COLUMNS. Liver is mask ≥ 1. RVD is (|P| - |R|) / |R|.
+
+    `lesions_found` and `predictions_true` count the reference and predicted lesions in the pairs of `metrics.official`
+    whose IoU exceeds 0 (`_iou0`) or 0.5 (`_iou50`); recall and precision are their shares. Tumour burden is tumour
+    voxels to liver voxels. What is undefined is NaN.
+    """
     lesions: pd.DataFrame
     """One row per reference lesion and per false alarm, with the columns LESION_COLUMNS.
 
     `lesion` is the component's number in its own mask, `matched_voxels` the size of the prediction that is given to
-    the lesion, `detected` whether any voxel of it is found, (z, y, x) the centroid in voxels.
+    the lesion (`metrics.lesions.give_prediction`), against which Dice and all other measures are taken. `detected` is
+    whether any voxel of it is found. `pair_iou` is the IoU of the pair that it is in by the official score's rules, 0
+    where it is in none, and `detected_iou0` and `detected_iou50` say whether that exceeds 0 and 0.5. (z, y, x) is the
+    centroid in voxels.
     """
     summary: dict[str, Any]
     """The figures over all cases, as `summarize` gives them."""
@@ -131,49 +126,6 @@ def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False) -> 
     )
 
 
-def score_case(name: str, reference: np.ndarray, prediction: np.ndarray, spacing_mm: Spacing) -> tuple[Row, list[Row]]:
-    """Score one predicted mask.
-
-    Args:
-        name: What the rows call the case.
-        reference: (z, y, x) mask of the expert: 0 background, 1 liver, 2 tumour; of any dtype.
-        prediction: (z, y, x) mask of ours, likewise.
-        spacing_mm: Distance of neighbouring voxels along (z, y, x).
-
-    Returns:
-        The case's row (CASE_COLUMNS), and a row for each reference lesion and each false alarm (LESION_COLUMNS).
-
-    Raises:
-        GeometryError: The masks are not three-dimensional or differ in shape, or a spacing is not positive.
-    """
-    box = bounding_box(reference, prediction)
-    reference, prediction = np.ascontiguousarray(reference[box]), np.ascontiguousarray(prediction[box])
-    case: Row = {"case": name}
-    tumor, predicted_tumor = reference == TUMOR, prediction == TUMOR
-    regions = {"liver": (reference >= LIVER, prediction >= LIVER), "tumor": (tumor, predicted_tumor)}
-    for region, (expected, found) in regions.items():
-        overlap = count_overlap(expected, found)
-        case |= {
-            f"{region}_reference_voxels": overlap.reference,
-            f"{region}_prediction_voxels": overlap.prediction,
-            f"{region}_intersection_voxels": overlap.intersection,
-            f"{region}_dice": overlap.dice_per_case,
-            f"{region}_voe": overlap.voe,
-            f"{region}_rvd": overlap.rvd,
-            f"{region}_assd_mm": surface_distances(expected, found, spacing_mm).assd_mm,
-        }
-    lesions, predicted = find_lesions(tumor), find_lesions(predicted_tumor)
-    case |= {
-        "lesions": len(lesions),
-        "lesions_predicted": len(predicted),
-        "mean_lesion_voxels": float(lesions.voxels.mean()) if len(lesions) else math.nan,
-    }
-    corner = [side.start for side in box]
-    voxel_ml = float(np.prod(spacing_mm)) / 1000
-    scores = score_lesions(lesions, predicted, spacing_mm)
-    return case, [_lesion_row(name, score, corner, voxel_ml) for score in scores]
-
-
 def score_masks(cases: Sequence[Case], masks: Sequence[np.ndarray]) -> Scores:
     """Score masks in memory, one for each case.
 
@@ -191,52 +143,8 @@ def score_masks(cases: Sequence[Case], masks: Sequence[np.ndarray]) -> Scores:
     for case, mask in zip(cases, masks, strict=True):
         if case.reference is None:
             raise InputError(f"{case.name} has no reference to score a mask against")
-        rows.append(_score_masks(case.name, case.reference, mask, case.grid))
+        rows.append(score_on_grid(case.name, case.reference, mask, case.grid))
     return _tables(rows)
-
-
-def summarize(cases: pd.DataFrame, lesions: pd.DataFrame) -> dict[str, Any]:
-    """The figures over the cases of two score tables; NaN for a mean over nothing.
-
-    Returns:
-        "cases"; for "liver" and "tumor" the mean of the cases' Dice ("dice_per_case"), the Dice of all voxels together
-        ("dice_global") and the number of cases whose reference has none; "tumor_by_size_group" with the mean Dice over
-        the reference lesions of each group, their number, how many are detected, and the false alarms of that size;
-        "empty_cases", the rule for empty masks in words.
-    """
-    references, alarms = lesions[lesions["kind"] == "reference"], lesions[lesions["kind"] == "false alarm"]
-    groups = {}
-    for group in SIZE_GROUPS:
-        own = references[references["size_group"] == group]
-        groups[group] = {
-            "dice": float(own["dice"].mean()),
-            "lesions": len(own),
-            "detected": int(own["detected"].sum()),
-            "false_alarms": int((alarms["size_group"] == group).sum()),
-        }
-    return {
-        "cases": len(cases),
-        "liver": _summarize_region(cases, "liver"),
-        "tumor": _summarize_region(cases, "tumor"),
-        "tumor_by_size_group": groups,
-        "empty_cases": empty_case_rule(cases),
-    }
-
-
-def empty_case_rule(cases: pd.DataFrame) -> str:
-    """What the scores say about empty masks, and how many cases that touches; printed beside the figures."""
-    without = cases[cases["tumor_reference_voxels"] == 0]
-    right = int((without["tumor_prediction_voxels"] == 0).sum())
-    rule = (
-        "Dice per case is 1 where reference and prediction are both empty and 0 where only one of them is; "
-        "VOE, RVD and surface distances that an empty mask leaves undefined are NaN and left out of means."
-    )
-    if without.empty:
-        return f"{rule} Every case here has a reference tumour."
-    return (
-        f"{rule} {len(without)} of {len(cases)} cases here have no reference tumour: {right} without a predicted one "
-        f"(tumour Dice 1), {len(without) - right} with one (tumour Dice 0)."
-    )
 
 
 def write_scores(scores: Scores, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -261,8 +169,9 @@ def read_scores(folder: str | Path) -> Scores:
         raise InputError(f"the scores in {folder} cannot be read: {error}") from error
     missing = [*set(CASE_COLUMNS) - set(cases), *set(LESION_COLUMNS) - set(lesions)]
     if missing:
-        raise InputError(f"the scores in {folder} lack the columns {', '.join(sorted(missing))}")
-    lesions = lesions.astype({"detected": bool, "dice": float})
+        columns = ", ".join(sorted(missing))
+        raise InputError(f"the scores in {folder} lack the columns {columns}; lits evaluate --overwrite scores anew")
+    lesions = lesions.astype(_LESION_DTYPES)
     official, published = (
         read_json(path) if path.is_file() else {}
         for path in (Path(folder) / OFFICIAL, Path(folder) / OFFICIAL_AS_PUBLISHED)
@@ -272,14 +181,7 @@ def read_scores(folder: str | Path) -> Scores:
 
 def _score_pair(pair: MaskPair) -> Scored:
     reference = _read_labels(pair.reference, pair.grid)
-    return _score_masks(pair.case, reference, _read_labels(pair.prediction), pair.grid)
-
-
-def _score_masks(name: str, reference: np.ndarray, prediction: np.ndarray, grid: Grid) -> Scored:
-    case, lesions = score_case(name, reference, prediction, grid.spacing_mm)
-    # lesions are numbered along the file's own axes
-    stored = grid.from_axial(reference), grid.from_axial(prediction)
-    return case, lesions, score_official(*stored, grid.stored_spacing_mm)
+    return score_on_grid(pair.case, reference, _read_labels(pair.prediction), pair.grid)
 
 
 def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
@@ -289,42 +191,14 @@ def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
     return mask
 
 
-def _lesion_row(case: str, score: LesionScore, corner: list[int], voxel_ml: float) -> Row:
-    z, y, x = (float(place + start) for place, start in zip(score.centroid, corner, strict=True))
-    return {
-        "case": case,
-        "kind": score.kind,
-        "lesion": score.lesion,
-        "size_group": score.size_group,
-        "voxels": score.voxels,
-        "volume_ml": score.voxels * voxel_ml,
-        "matched_voxels": score.matched_voxels,
-        "intersection_voxels": score.intersection_voxels,
-        "dice": score.dice,
-        "detected": score.detected,
-        "z": z,
-        "y": y,
-        "x": x,
-    }
-
-
 def _tables(rows: list[Scored]) -> Scores:
     cases = pd.DataFrame([case for case, _, _ in rows], columns=list(CASE_COLUMNS))
     lesions = pd.DataFrame([lesion for _, found, _ in rows for lesion in found], columns=list(LESION_COLUMNS))
-    lesions = lesions.astype({"detected": bool, "dice": float})  # a cohort without a lesion has columns of no type
+    lesions = lesions.astype(_LESION_DTYPES)  # a cohort without a lesion has columns of no type
     official = [case for _, _, case in rows]
     return Scores(
         cases, lesions, summarize(cases, lesions), official_scores(official), official_scores_as_published(official)
     )
-
-
-def _summarize_region(cases: pd.DataFrame, region: str) -> dict[str, Any]:
-    counts = [cases[f"{region}_{part}_voxels"].sum() for part in ("reference", "prediction", "intersection")]
-    return {
-        "dice_per_case": float(cases[f"{region}_dice"].mean()),
-        "dice_global": Overlap(*map(int, counts)).dice,
-        f"cases_without_{region}": int((cases[f"{region}_reference_voxels"] == 0).sum()),
-    }
 
 
 def _require_no_scores(folder: Path, overwrite: bool) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import cc3d
 import numpy as np
 from scipy.spatial import cKDTree
 
 from lits_toolkit.data.case import TUMOR
-from lits_toolkit.metrics.boxes import Box, bounding_box, joint_box
-from lits_toolkit.metrics.lesions import Lesions, find_lesions, give_prediction, score_lesions, size_group
-from lits_toolkit.metrics.surface import Spacing, border, require_spacing, surface_distances
+from lits_toolkit.metrics.boxes import Box, bounding_box
+from lits_toolkit.metrics.lesions import Lesions, find_lesions, score_lesions, size_group
+from lits_toolkit.metrics.surface import Spacing, border, require_spacing
 
 Voxel = tuple[int, int, int]
 Ends = tuple[int, int]
@@ -76,8 +75,6 @@ def error_mask(reference: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def _rows_of_pair(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> Iterator[LesionRow]:
-    given = give_prediction(expected, found, spacing_mm)
-    given_boxes = cc3d.statistics(given)["bounding_boxes"] if given.size else []
     to_found, to_expected = _Surface(found, spacing_mm), _Surface(expected, spacing_mm)
     for number, score in enumerate(score_lesions(expected, found, spacing_mm), start=1):
         index = score.lesion - 1
@@ -86,10 +83,7 @@ def _rows_of_pair(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> Ite
         elif not score.detected:
             yield _row(expected, index, number, "miss", spacing_mm, 0.0, to_found.nearest_mm(expected, index))
         else:
-            box = joint_box(expected.boxes[index], given_boxes[score.lesion])
-            pair = expected.labels[box] == score.lesion, given[box] == score.lesion
-            assd_mm = surface_distances(*pair, spacing_mm).assd_mm
-            yield _row(expected, index, number, "hit", spacing_mm, score.dice, assd_mm)
+            yield _row(expected, index, number, "hit", spacing_mm, score.dice, score.assd_mm)
 
 
 def _row(

@@ -122,6 +122,73 @@ def test_what_has_no_counterpart_is_left_aside_and_named_when_asked(tmp_path, pr
         pair_masks(predictions, write_cohort(tmp_path / "other", 7), only_matching=True)
 
 
+CONVENTIONS = (
+    "segmentation-{}", "test-segmentation-{}", "volume-{}", "test-volume-{}", "liver_{}", "liver_{:03d}_0000",
+    "segmentation-liver_{}", "{}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", CONVENTIONS)
+@pytest.mark.parametrize("prediction", CONVENTIONS)
+def test_names_of_any_two_conventions_meet_by_number(tmp_path, reference, prediction):
+    numbers = (7, 40, 130)
+    references = write(tmp_path / "r", *(reference.format(number) + ".nii" for number in numbers))
+    predictions = write(tmp_path / "p", *(prediction.format(number) + ".nii.gz" for number in numbers))
+    pairs = pair_masks(predictions, references)
+    assert [(pair.reference.name, pair.prediction.name) for pair in pairs] == [
+        (reference.format(number) + ".nii", prediction.format(number) + ".nii.gz") for number in numbers
+    ]
+    assert find_unmatched(predictions, references) == ([], [])
+
+
+def test_training_and_test_cases_of_one_number_are_two_cases(tmp_path):
+    both = "test-segmentation-7.nii", "segmentation-7.nii"
+    references, predictions = write(tmp_path / "r", *both), write(tmp_path / "p", *both)
+    assert [(pair.reference.name, pair.prediction.name) for pair in pair_masks(predictions, references)] == [
+        (name, name) for name in both
+    ]
+    tests = write(tmp_path / "tests", "test-segmentation-7.nii")
+    with pytest.raises(InputError, match="no prediction for volume-7;"):
+        pair_masks(tests, references)
+    # also where the test volumes of the cohort have no reference
+    cohort = write_cohort(tmp_path / "cohort", 7)
+    assert len(pair_masks(tests, cohort)) == 1
+    write_volume(np.zeros(GRID.axial_shape, np.int16), GRID, cohort / "test-volume-7.nii")
+    with pytest.raises(InputError, match=r"no prediction for volume-7; .*no reference for test-segmentation-7\.nii"):
+        pair_masks(tests, cohort)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("volume-2.nii.gz", "segmentation-2.nii"), ("liver_002_0000.nii", "liver_2.nii.gz")]
+)
+def test_two_files_of_one_number_are_refused_on_either_side(tmp_path, one, other):
+    twice, once = write(tmp_path / "twice", one, other), write(tmp_path / "once", "segmentation-2.nii")
+    with pytest.raises(InputError, match=r"twice has two masks of .*2: .* and .*; keep one") as error:
+        pair_masks(twice, once)
+    assert one in str(error.value)
+    assert other in str(error.value)
+    if "liver" in one:
+        with pytest.raises(InputError, match=r"twice has two masks of .*2"):
+            pair_masks(once, twice)
+
+
+def test_names_without_a_number_meet_by_name_alone(tmp_path):
+    references = write(tmp_path / "r", "anna-7.nii", "bert_7.nii")
+    predictions = write(tmp_path / "p", "segmentation-bert_7.nii.gz", "segmentation-anna-7.nii.gz")
+    assert [(pair.case, pair.prediction.name) for pair in pair_masks(predictions, references)] == [
+        ("anna-7", "segmentation-anna-7.nii.gz"),
+        ("bert_7", "segmentation-bert_7.nii.gz"),
+    ]
+
+
+def test_names_of_cases_choose_by_number_too(tmp_path):
+    references = write(tmp_path / "r", "segmentation-2.nii", "segmentation-10.nii")
+    predictions = write(tmp_path / "p", "test-segmentation-2.nii", "test-segmentation-10.nii")
+    assert [pair.prediction.name for pair in pair_masks(predictions, references, ["volume-10"])] == [
+        "test-segmentation-10.nii"
+    ]
+
+
 def test_another_shape_is_refused_with_both_files_named(tmp_path):
     predictions = write(tmp_path / "p", "segmentation-1.nii.gz", grid=Grid((4, 5, 7), AFFINE))
     references = write(tmp_path / "r", "segmentation-1.nii")
