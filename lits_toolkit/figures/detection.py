@@ -20,7 +20,7 @@ from lits_toolkit.figures.style import (
 )
 from lits_toolkit.metrics.froc import Froc
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
-from lits_toolkit.study.comparison import ALL_SIZES
+from lits_toolkit.study.intervals import ALL_SIZES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,9 +32,9 @@ _LINES: tuple = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
     """Share of the reference's tumours found, by size, and false alarms per case by their own size.
 
-    `detection` is the table of `lits_toolkit.study.comparison.detection_by_size_group`, and the data that is drawn.
-    Wide bars are tumours of which any voxel is found, narrow ones those found with an IoU above 0.5; lines are 95 %
-    intervals over cases. Raises InputError if there is no tumour.
+    `detection` is the table of `lits_toolkit.study.intervals.detection_by_size_group`, and the data that is drawn.
+    Wide bars are tumours of which any voxel is found, narrow ones those found with an IoU above 0.5 by LiTS's merging;
+    lines are 95 % intervals over cases. Raises InputError if there is no tumour.
     """
     data = detection.set_index("size_group").loc[[*SIZE_GROUPS, ALL_SIZES]]
     if not data.loc[ALL_SIZES, "lesions"]:
@@ -42,9 +42,9 @@ def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Seq
     figure, (found, alarms) = use_axes(axes, 2, columns=2, inches=(9, 4.6))
     places = np.arange(len(data))
     found.bar(places, data["recall"], 0.62, color=HIT, alpha=0.45, label="any voxel of it")
-    found.bar(places, data["recall_above_half"], 0.3, color="#0b7a53", alpha=0.9, label="IoU above 0.5")
+    found.bar(places, data["recall_iou50"], 0.3, color="#0b7a53", alpha=0.9, label="IoU above 0.5")
     _intervals(found, places - 0.22, data, "recall")
-    _intervals(found, places, data, "recall_above_half")
+    _intervals(found, places, data, "recall_iou50")
     found.set_ylim(0, 1.02)
     found.set_ylabel("share of the reference's tumours found")
     found.set_title("Found")

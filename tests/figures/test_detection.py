@@ -1,22 +1,30 @@
 import numpy as np
-import pandas as pd
 import pytest
 
+from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.detection import draw_detection_by_size_group, draw_froc
 from lits_toolkit.metrics.froc import Candidates, froc
-from lits_toolkit.study.comparison import detection_by_size_group
+from lits_toolkit.study.intervals import detection_by_size_group
+from lits_toolkit.study.scores import score_masks
 
 
 @pytest.fixture
-def tables(make_lesions):
-    lesions = make_lesions(("a", 500, 0.6), ("a", 600, 0.0), ("b", 5000, 0.5), ("b", 700, None), ("a", 20_000, None))
-    inside = (lesions["voxels"] * lesions["dice"]).fillna(0).astype(int)
-    lesions = lesions.assign(matched_voxels=lesions["voxels"], intersection_voxels=inside)
-    counts = {f"{region}_{part}_voxels": 9 for region in ("liver", "tumor")
-              for part in ("reference", "prediction", "intersection")}  # fmt: skip
-    cases = pd.DataFrame({"case": ["a", "b"], "liver_dice": 1.0, "tumor_dice": 0.5, "lesions_predicted": 3, **counts})
-    return cases, lesions
+def tables():
+    """A small tumour found and one missed, a medium one just touched, and false alarms, in two cases."""
+    masks = np.full((2, 2, 4, 60, 60), 1, np.uint8)
+    (first, second), (found, other) = masks
+    first[0, :10, :50], found[0, :10, :50] = 2, 2
+    first[3, :10, :50] = 2
+    second[:3, 20:50, 20:50], other[:3, 20:50, 20:30] = 2, 2
+    other[:, 0, 0] = 2
+    found[:, 12:, 55:] = 2
+    grid = Grid((60, 60, 4), np.diag([-1.0, -1.0, 2.0, 1.0]))
+    cases = [
+        Case(name, np.zeros((4, 60, 60), np.int16), grid, own) for name, own in zip("ab", (first, second), strict=True)
+    ]
+    scores = score_masks(cases, [found, other])
+    return scores.cases, scores.lesions
 
 
 def test_bars_are_the_shares_found_and_the_false_alarms_of_each_size(tables, assert_legible):
@@ -26,7 +34,8 @@ def test_bars_are_the_shares_found_and_the_false_alarms_of_each_size(tables, ass
     assert heights[:2] == [0.5, 1]
     assert np.isnan(heights[2])
     assert heights[3] == pytest.approx(2 / 3)
-    assert [bar.get_height() for bar in alarms.patches] == [0.5, 0, 0.5, 1]
+    assert [bar.get_height() for bar in found.patches][4:] == pytest.approx([0.5, 0, np.nan, 1 / 3], nan_ok=True)
+    assert [bar.get_height() for bar in alarms.patches] == [1, 0, 0, 1]
     assert [label.get_text().splitlines()[-1] for label in found.get_xticklabels()] == [
         "2 tumours", "1 tumour", "0 tumours", "3 tumours"
     ]  # fmt: skip

@@ -14,31 +14,20 @@ from lits_toolkit.data.folders import natural
 from lits_toolkit.errors import InputError
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.metrics.statistics import interval, paired_difference
+from lits_toolkit.study.case_scores import DETECTION, MEASURES
 from lits_toolkit.study.scores import Scores
 
 ALL_SIZES = "all"
-MEASURES = {
-    "dice_per_case": "mean over cases; 1 if reference and prediction are both empty, 0 if only one is",
-    "dice_global": "of the voxels of all cases together",
-    "voe": "mean over the cases in which it is defined",
-    "rvd": "mean over the cases whose reference has any; signed",
-    "assd_mm": "mean over the cases in which reference and prediction both have any",
-    "dice_per_lesion": "mean over reference lesions; a miss is 0",
-    "recall": "reference lesions of which any voxel is predicted, of all",
-    "recall_above_half": "reference lesions with an IoU above 0.5 with the prediction given to them, of all",
-    "precision": "predicted lesions that overlap any of the reference, of all; undefined without predicted lesions",
-    "false_alarms_per_case": "predicted lesions that overlap none of the reference, by their own size; mean over cases",
-}
-"""Measure → what it is, and its rule for what is empty. Other columns of cases.csv are means over cases like VOE."""
+RECALLS = {"recall": "detected"} | {f"recall_{ending}": f"detected_{ending}" for ending in DETECTION.values()}
+"""Share of the reference's lesions → the column of lesions.csv that says whether a lesion is among them."""
 
 INTERVAL_COLUMNS = ("region", "size_group", "measure", "value", "low", "high", "cases")
 DIFFERENCE_COLUMNS = (
     "region", "size_group", "measure", "first", "second", "difference", "low", "high", "p", "cases"
 )  # fmt: skip
 DETECTION_COLUMNS = (
-    "size_group", "lesions", "detected", "recall", "recall_low", "recall_high", "detected_above_half",
-    "recall_above_half", "recall_above_half_low", "recall_above_half_high", "false_alarms", "false_alarms_per_case",
-    "false_alarms_per_case_low", "false_alarms_per_case_high",
+    "size_group", "lesions", *RECALLS.values(), "false_alarms",
+    *(f"{measure}{end}" for measure in (*RECALLS, "false_alarms_per_case") for end in ("", "_low", "_high")),
 )  # fmt: skip
 
 
@@ -70,8 +59,10 @@ def score_intervals(cases: pd.DataFrame, lesions: pd.DataFrame, seed: int = 0) -
 
     Returns:
         A row per figure, with the columns INTERVAL_COLUMNS: `region` "liver" or "tumor"; `size_group` "all" or the
-        group by which lesions, and false alarms by their own size, are counted; `measure` as in `MEASURES`; `value`
-        NaN where no case defines it; `low` and `high` NaN of fewer than two cases; `cases` those that define it.
+        group by which lesions, and false alarms by their own size, are counted; `measure` as in the summary, whose
+        RULES hold; `value` NaN where no case defines it; `low` and `high` NaN of fewer than two cases; `cases` those
+        that define it. "dice_per_lesion" is the summary's Dice of lesions, "recall" the share of lesions of which any
+        voxel is predicted, "recall_iou0" and "recall_iou50", with their precision, those by LiTS's merging.
     """
     rows = []
     for figure in _figures(cases, lesions):
@@ -95,11 +86,10 @@ def detection_by_size_group(cases: pd.DataFrame, lesions: pd.DataFrame, seed: in
         row: dict[str, str | int | float] = {
             "size_group": group,
             "lesions": len(own),
-            "detected": int(own["detected"].sum()),
-            "detected_above_half": int(_above_half(own).sum()),
+            **{column: int(own[column].sum()) for column in RECALLS.values()},
             "false_alarms": int(_of_size(alarms, group).sum()),
         }
-        for measure in ("recall", "recall_above_half", "false_alarms_per_case"):
+        for measure in (*RECALLS, "false_alarms_per_case"):
             figure = figures["tumor", group, measure]
             found = interval(figure.numerators, figure.denominators, seed=seed)
             row |= {measure: found.value, f"{measure}_low": found.low, f"{measure}_high": found.high}
@@ -155,33 +145,25 @@ def compare_cases(first: Scores, second: Scores, measure: str = "tumor_dice") ->
 
 def _figures(cases: pd.DataFrame, lesions: pd.DataFrame) -> Iterator[_Figure]:
     for region in ("liver", "tumor"):
-        yield _Figure(region, ALL_SIZES, "dice_per_case", cases[f"{region}_dice"].to_numpy(float))
+        for measure in MEASURES:
+            yield _Figure(region, ALL_SIZES, f"{measure}_per_case", cases[f"{region}_{measure}"].to_numpy(float))
         shared, expected, predicted = (
             cases[f"{region}_{part}_voxels"].to_numpy(float) for part in ("intersection", "reference", "prediction")
         )
         yield _Figure(region, ALL_SIZES, "dice_global", 2 * shared, expected + predicted, comparable=False)
-        for column in _means_over_cases(cases, region):
-            yield _Figure(region, ALL_SIZES, column.removeprefix(f"{region}_"), cases[column].to_numpy(float))
-    references, alarms = lesions[lesions["kind"] == "reference"], lesions[lesions["kind"] == "false alarm"]
     predicted = cases["lesions_predicted"].to_numpy(float)
-    hits = predicted - _per_case(cases, alarms)
-    yield _Figure("tumor", ALL_SIZES, "precision", hits, predicted, comparable=False)
+    for ending in DETECTION.values():
+        true = cases[f"predictions_true_{ending}"].to_numpy(float)
+        yield _Figure("tumor", ALL_SIZES, f"precision_{ending}", true, predicted, comparable=False)
+    references, alarms = lesions[lesions["kind"] == "reference"], lesions[lesions["kind"] == "false alarm"]
     for group in (ALL_SIZES, *SIZE_GROUPS):
         own = references[_of_size(references, group)]
         number = _per_case(cases, own)
         yield _Figure("tumor", group, "dice_per_lesion", _per_case(cases, own, own["dice"]), number)
-        yield _Figure("tumor", group, "recall", _per_case(cases, own, own["detected"]), number)
-        yield _Figure("tumor", group, "recall_above_half", _per_case(cases, own, _above_half(own)), number)
+        for measure, column in RECALLS.items():
+            yield _Figure("tumor", group, measure, _per_case(cases, own, own[column]), number)
         false = alarms[_of_size(alarms, group)]
         yield _Figure("tumor", group, "false_alarms_per_case", _per_case(cases, false))
-
-
-def _means_over_cases(cases: pd.DataFrame, region: str) -> list[str]:
-    """The columns that hold an error of each case: VOE, RVD, distances, and whatever else the table has of them."""
-    columns = [
-        column for column in map(str, cases) if column.startswith(f"{region}_") and not column.endswith("_voxels")
-    ]
-    return [column for column in columns if column != f"{region}_dice"]
 
 
 def _per_case(cases: pd.DataFrame, lesions: pd.DataFrame, values: pd.Series | None = None) -> np.ndarray:
@@ -192,11 +174,6 @@ def _per_case(cases: pd.DataFrame, lesions: pd.DataFrame, values: pd.Series | No
 
 def _of_size(lesions: pd.DataFrame, group: str) -> pd.Series:
     return lesions["size_group"].eq(group) | (group == ALL_SIZES)
-
-
-def _above_half(lesions: pd.DataFrame) -> pd.Series:
-    union = lesions["voxels"] + lesions["matched_voxels"] - lesions["intersection_voxels"]
-    return lesions["intersection_voxels"] / union > 0.5
 
 
 def _same_cases(first: Scores, second: Scores) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -6,11 +6,10 @@ import pytest
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.errors import InputError
-from lits_toolkit.study.comparison import (
+from lits_toolkit.study.intervals import (
     DETECTION_COLUMNS,
     DIFFERENCE_COLUMNS,
     INTERVAL_COLUMNS,
-    MEASURES,
     compare_cases,
     compare_runs,
     detection_by_size_group,
@@ -59,33 +58,38 @@ def test_every_figure_by_hand(scores):
     found = table.set_index(["region", "size_group", "measure"])
     expected = {
         ("liver", "all", "dice_per_case"): (1, 3),
-        ("liver", "all", "voe"): (0, 3),
+        ("liver", "all", "voe_per_case"): (0, 3),
         ("tumor", "all", "dice_per_case"): ((2000 / 3040 + 80 / 100 + 0) / 3, 3),
         ("tumor", "all", "dice_global"): (2 * 1040 / (2040 + 40 + 1000 + 60 + 20), 3),
-        ("tumor", "all", "rvd"): ((-1040 / 2040 + 0.5) / 2, 2),
+        ("tumor", "all", "rvd_per_case"): ((-1040 / 2040 + 0.5) / 2, 2),
         ("tumor", "all", "dice_per_lesion"): ((2 / 3 + 0 + 1) / 3, 2),
         ("tumor", "small", "dice_per_lesion"): (0.5, 2),
         ("tumor", "medium", "dice_per_lesion"): (2 / 3, 1),
         ("tumor", "large", "dice_per_lesion"): (math.nan, 0),
         ("tumor", "all", "recall"): (2 / 3, 2),
         ("tumor", "medium", "recall"): (1, 1),
-        ("tumor", "medium", "recall_above_half"): (0, 1),  # an IoU of a half is not above it
-        ("tumor", "all", "recall_above_half"): (1 / 3, 2),
-        ("tumor", "all", "precision"): (2 / 4, 3),
+        ("tumor", "medium", "recall_iou50"): (0, 1),  # an IoU of a half is not above it
+        ("tumor", "all", "recall_iou50"): (1 / 3, 2),
+        ("tumor", "all", "precision_iou0"): (2 / 4, 3),
+        ("tumor", "all", "precision_iou50"): (1 / 4, 3),
         ("tumor", "small", "false_alarms_per_case"): (2 / 3, 3),
         ("tumor", "large", "false_alarms_per_case"): (0, 3),
     }
     for key, (value, cases) in expected.items():
         assert found.loc[key, "value"] == pytest.approx(value, nan_ok=True), key
         assert found.loc[key, "cases"] == cases, key
-    assert set(table["measure"]) == set(MEASURES)
+    assert not table.duplicated(["region", "size_group", "measure"]).any()
 
 
 def test_the_figures_are_those_of_the_summary(scores):
     found = score_intervals(scores.cases, scores.lesions).set_index(["region", "size_group", "measure"])["value"]
     for region in ("liver", "tumor"):
-        for measure in ("dice_per_case", "dice_global"):
-            assert found[region, "all", measure] == pytest.approx(scores.summary[region][measure])
+        for measure in ("dice_per_case", "dice_global", "voe_per_case", "assd_mm_per_case", "mssd_mm_per_case"):
+            assert found[region, "all", measure] == pytest.approx(scores.summary[region][measure], nan_ok=True)
+    for threshold, ending in (("0", "iou0"), ("0.5", "iou50")):
+        counted = scores.summary["tumor_detection"][threshold]
+        assert found["tumor", "all", f"recall_{ending}"] == pytest.approx(counted["recall"])
+        assert found["tumor", "all", f"precision_{ending}"] == pytest.approx(counted["precision"])
     for group, own in scores.summary["tumor_by_size_group"].items():
         assert found["tumor", group, "dice_per_lesion"] == pytest.approx(own["dice"], nan_ok=True)
         assert found["tumor", group, "false_alarms_per_case"] * 3 == pytest.approx(own["false_alarms"])
@@ -101,7 +105,7 @@ def test_an_interval_holds_its_figure_and_needs_two_cases(scores):
 def test_detection_by_size_with_false_alarms_by_their_own(scores):
     table = detection_by_size_group(scores.cases, scores.lesions).set_index("size_group")
     assert ("size_group", *table) == DETECTION_COLUMNS
-    counts = ["lesions", "detected", "detected_above_half", "false_alarms"]
+    counts = ["lesions", "detected", "detected_iou50", "false_alarms"]
     assert table[counts].to_numpy().tolist() == [[2, 1, 1, 2], [1, 1, 0, 0], [0, 0, 0, 0], [3, 2, 1, 2]]
     assert table["recall"].tolist() == pytest.approx([0.5, 1, math.nan, 2 / 3], nan_ok=True)
     assert table.loc["small", ["recall_low", "recall_high"]].tolist() == [0, 1]
@@ -131,7 +135,7 @@ def test_two_runs_are_compared_case_by_case(scores, make_scores):
     assert found.loc[("tumor", "all", "false_alarms_per_case"), "difference"] == pytest.approx(-2 / 3)
     assert found.loc[("tumor", "medium", "dice_per_lesion"), "difference"] == pytest.approx(1 / 3)
     assert found.loc[("liver", "all", "dice_per_case"), "p"] == 1
-    assert {"dice_global", "precision"}.isdisjoint(table["measure"])
+    assert {"dice_global", "precision_iou0"}.isdisjoint(table["measure"])
 
 
 def test_the_order_of_the_cases_does_not_matter(scores, make_scores):
