@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
@@ -351,14 +351,8 @@ def evaluate(
                 print(f"not scored, for want of a {lacking}: {_count(len(names), 'case')} ({', '.join(names)})")
     else:
         raise SettingError("expected either --workspace STUDY, or PREDICTIONS REFERENCES --output FOLDER")
-    summary = scores.summary
-    for organ, name in (("liver", "liver"), ("tumor", "tumour")):
-        per_case, overall = summary[organ]["dice_per_case"], summary[organ]["dice_global"]
-        print(f"{name}: Dice per case {_dice(per_case)}, global {_dice(overall)}")
-    for group, found in summary["tumor_by_size_group"].items():
-        print(f"{group} tumours: Dice {_dice(found['dice'])}, {found['detected']} of {found['lesions']} found, "
-              f"{_count(found['false_alarms'], 'false alarm')}")  # fmt: skip
-    print(f"{summary['empty_cases']}\nTables of {_count(summary['cases'], 'case')} in {folder}")
+    _print_summary(scores.summary)
+    print(f"Tables of {_count(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
     if report is not None:
         from lits_toolkit.report.html import write_report, write_run_report
 
@@ -367,6 +361,26 @@ def evaluate(
         elif predictions is not None and references is not None:
             write_report(report, scores, predictions, references, overwrite=overwrite)
         print(f"Report in {report}")
+
+
+@app.command
+def submit(predictions: Positional[Path], volumes: Path, output: Path, overwrite: bool = False) -> None:
+    """Pack a submission to the LiTS challenge: one flat zip of test-segmentation-N.nii, checked before and after.
+
+    There has to be one mask for each test volume, on its grid, with the labels 0, 1 and 2. The zip is read back and
+    held against the masks, voxel by voxel; where anything is wrong no zip is written.
+
+    Args:
+        predictions: A folder of predicted masks; they meet the volumes by the number in their names.
+        volumes: The folder of the test volumes, test-volume-N.nii.
+        output: The zip.
+        overwrite: Replace a zip that is there.
+    """
+    from lits_toolkit.study.submission import pack_submission
+
+    names = pack_submission(predictions, volumes, output, overwrite=overwrite)
+    size_mb = output.stat().st_size / 1e6
+    print(f"{_count(len(names), 'mask')} in {output} ({size_mb:.1f} MB), read back and equal to {predictions}")
 
 
 @app.command
@@ -469,8 +483,41 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _dice(value: float | None) -> str:
-    return "–" if value is None or value != value else f"{value:.3f}"
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "–" if value is None or value != value else format(value, form).replace("-", "−")
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    """The main figures of scores, each beside its rule."""
+    rules = summary["rules"]
+    print(f"{'':16}{'liver':>8}{'tumour':>8}")
+    for key, name, form in (
+        ("dice_per_case", "Dice per case", ".3f"),
+        ("dice_global", "Dice global", ".3f"),
+        ("jaccard_per_case", "Jaccard", ".3f"),
+        ("voe_per_case", "VOE", ".3f"),
+        ("rvd_per_case", "RVD", "+.3f"),
+        ("assd_mm_per_case", "ASSD, mm", ".2f"),
+        ("rmsd_mm_per_case", "RMSD, mm", ".2f"),
+        ("mssd_mm_per_case", "MSSD, mm", ".2f"),
+    ):
+        liver, tumor = (_figure(summary[region][key], form) for region in ("liver", "tumor"))
+        print(f"{name:16}{liver:>8}{tumor:>8}  {rules[key]}")
+    burden = summary["tumor_burden"]
+    errors = f"RMSE {_figure(burden['rmse'], '.4f')}, largest error {_figure(burden['max_error'], '.4f')}"
+    print(f"\nTumour burden: {errors}\n  {rules['tumor_burden']}")
+    for threshold, found in summary["tumor_detection"].items():
+        print(f"Lesions at IoU > {threshold}: recall {_figure(found['recall'])} "
+              f"({found['lesions_found']} of {found['lesions']}), precision {_figure(found['precision'])} "
+              f"({found['predictions_true']} of {found['lesions_predicted']} predicted)")  # fmt: skip
+    print(f"  {rules['tumor_detection']}\n")
+    print(f"{'tumours':10}{'Dice':>8}{'VOE':>8}{'RVD':>8}{'ASSD, mm':>10}{'hits':>12}{'false alarms':>14}")
+    for group, found in {**summary["tumor_by_size_group"], "all": summary["tumor_lesions"]}.items():
+        overlap = f"{_figure(found['dice']):>8}{_figure(found['voe']):>8}{_figure(found['rvd'], '+.3f'):>8}"
+        hits = f"{found['detected']} of {found['lesions']}"
+        distance = _figure(found["assd_mm"], ".2f")
+        print(f"{group:10}{overlap}{distance:>10}{hits:>12}{found['false_alarms']:>14}")
+    print(f"  {rules['tumor_lesions']}\n  hits: {rules['hits']}\n\n{summary['empty_cases']}")
 
 
 def _print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> None:

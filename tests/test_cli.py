@@ -83,7 +83,7 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     assert status == 0
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["liver"]["dice_per_case"] == 1  # the reference's own liver
-    assert "liver: Dice per case 1.000" in out
+    assert "Dice per case      1.000" in out
     arguments = ["--workspace", work, "--output", tmp_path / "out"]
     status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments)
     assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)

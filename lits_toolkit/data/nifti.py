@@ -43,14 +43,19 @@ def find_nifti(place: Path) -> Path | None:
 
 def read_nifti(path: str | Path) -> Stored:
     """A NIfTI file's own voxels, slope and intercept applied; InputError where there is no readable 3D volume."""
-    image = _load(path)
-    grid = _grid(image, path)
-    return Stored(_voxels(image, path), grid, Path(path))
+    return decode_nifti(_bytes(path), path)
 
 
 def read_nifti_grid(path: str | Path) -> Grid:
     """The voxel grid of a NIfTI file; raises as `read_nifti` does."""
-    return _grid(_load(path), path)
+    return _grid(_image(_bytes(path), path), path)
+
+
+def decode_nifti(stored: bytes, path: str | Path) -> Stored:
+    """The voxels of an uncompressed NIfTI file in memory, called `path` in errors; raises as `read_nifti` does."""
+    image = _image(stored, path)
+    grid = _grid(image, path)
+    return Stored(_voxels(image, path), grid, Path(path))
 
 
 def write_mask(mask: np.ndarray, grid: Grid, path: str | Path, overwrite: bool = False) -> None:
@@ -66,14 +71,25 @@ def write_volume(volume: np.ndarray, grid: Grid, path: str | Path, overwrite: bo
     _write(volume.astype(np.int16, copy=False), grid, path, overwrite)
 
 
+def encode_mask(mask: np.ndarray, grid: Grid, path: str | Path) -> bytes:
+    """What `write_mask` writes under a name in .nii; `path` is what a GeometryError calls it."""
+    return _encode(mask.astype(np.uint8, copy=False), grid, path)
+
+
 def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> None:
     path = Path(path)
-    if array.shape != grid.axial_shape:
-        raise GeometryError(f"{path}: expected an array of shape {grid.axial_shape}, found {array.shape}")
     if not path.name.endswith(ENDINGS):
         raise OutputError(f"expected a name that ends in .nii or .nii.gz, found {path.name}")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already: give another name, or --overwrite")
+    stored = _encode(array, grid, path)
+    with replacing(path) as partial:
+        partial.write_bytes(igzip.compress(stored, compresslevel=1) if path.suffix == ".gz" else stored)
+
+
+def _encode(array: np.ndarray, grid: Grid, path: str | Path) -> bytes:
+    if array.shape != grid.axial_shape:
+        raise GeometryError(f"{path}: expected an array of shape {grid.axial_shape}, found {array.shape}")
     header = None if grid.header is None else grid.header.copy()
     image = nib.Nifti1Image(grid.from_axial(array), None if header is not None else grid.affine, header)
     image.set_data_dtype(array.dtype)
@@ -83,26 +99,32 @@ def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> 
         image.header["sform_code"], image.header["qform_code"] = header["sform_code"], header["qform_code"]
     else:
         image.header.set_xyzt_units("mm")
-    stored = image.to_bytes()
-    with replacing(path) as partial:
-        partial.write_bytes(igzip.compress(stored, compresslevel=1) if path.suffix == ".gz" else stored)
+    return image.to_bytes()
 
 
-def _load(path: str | Path) -> nib.Nifti1Image:
+def _bytes(path: str | Path) -> bytes:
+    """A NIfTI file, uncompressed."""
     path = Path(path)
     try:
         stored = path.read_bytes()
-        if path.suffix == ".gz":
-            stored = igzip.decompress(stored)
-        # a NIfTI-1 header begins with its own size, a NIfTI-2 header with its own
-        kind = nib.Nifti2Image if stored[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") else nib.Nifti1Image
-        return kind.from_bytes(stored)
+        return igzip.decompress(stored) if path.suffix == ".gz" else stored
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except _UNREADABLE as error:
-        raise InputError(
-            f"{path}: expected a NIfTI file, found none that can be read ({_first_line(error)})"
-        ) from error
+        raise _not_nifti(path, error) from error
+
+
+def _image(stored: bytes, path: str | Path) -> nib.Nifti1Image:
+    try:
+        # a NIfTI-1 header begins with its own size, a NIfTI-2 header with its own
+        kind = nib.Nifti2Image if stored[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") else nib.Nifti1Image
+        return kind.from_bytes(stored)
+    except _UNREADABLE as error:
+        raise _not_nifti(path, error) from error
+
+
+def _not_nifti(path: str | Path, error: Exception) -> InputError:
+    return InputError(f"{path}: expected a NIfTI file, found none that can be read ({_first_line(error)})")
 
 
 def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:

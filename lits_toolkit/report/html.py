@@ -44,17 +44,17 @@ _NAMES = {
     "mssd_mm": "MSSD (mm)",
 }  # fmt: skip
 _FIGURES = {
-    **{f"{measure}_per_case": (f"{_NAMES[measure]} per case", "distance_per_case" if measure.endswith("_mm") else
-       "dice_per_case" if measure == "dice" else "overlap_per_case") for measure in MEASURES},
-    "dice_global": ("Dice, global", "global"),
-    "recall_iou0": ("recall, IoU > 0", "detection"),
-    "recall_iou50": ("recall, IoU > 0.5", "detection"),
-    "precision_iou0": ("precision, IoU > 0", "detection"),
-    "precision_iou50": ("precision, IoU > 0.5", "detection"),
-    "dice_per_lesion": ("Dice per lesion", "lesions"),
-    "recall": ("lesions overlapped", "lesions"),
-    "false_alarms_per_case": ("false alarms per case", "lesions"),
-}  # fmt: skip
+    "dice_per_case": ("Dice per case", "dice_per_case"),
+    "dice_global": ("Dice, global", "dice_global"),
+    **{f"{measure}_per_case": (f"{_NAMES[measure]} per case", f"{measure}_per_case") for measure in MEASURES[1:]},
+    "recall_iou0": ("recall, IoU > 0", "tumor_detection"),
+    "recall_iou50": ("recall, IoU > 0.5", "tumor_detection"),
+    "precision_iou0": ("precision, IoU > 0", "tumor_detection"),
+    "precision_iou50": ("precision, IoU > 0.5", "tumor_detection"),
+    "dice_per_lesion": ("Dice per lesion", "tumor_lesions"),
+    "recall": ("lesions overlapped", "hits"),
+    "false_alarms_per_case": ("false alarms per case", "hits"),
+}
 """Measure of `score_intervals` → what it is called, and which of RULES is its own."""
 _REGIONS = {"liver": "liver", "tumor": "tumour"}
 _DIRECTIONS = "z from feet to head, y from front to back, x from the patient's right to left, all from 0"
@@ -194,7 +194,7 @@ def report_html(
         _section(
             "By size group",
             _by_size(intervals, detection),
-            _note(f"Dice, overlapped, false alarms: {RULES['lesions']}. Recall: {RULES['detection']}."),
+            _note(f"Dice: {RULES['tumor_lesions']}. Overlapped: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
             _figure(draw_dice_by_size_group, lesions.assign(method=name), label),
             _figure(draw_detection_by_size_group, detection, label),
             _figure(draw_dice_by_contrast, with_contrast(lesions, contrasts), label)

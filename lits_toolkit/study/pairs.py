@@ -92,15 +92,23 @@ def find_masks(folder: Path) -> list[Path]:
     return files
 
 
-def require_one_case_each(folder: Path, keys: Sequence[CaseKey], files: Sequence[Path]) -> dict[CaseKey, Path]:
+def require_one_file_each(folder: Path, keys: Sequence[CaseKey], files: Sequence[Path]) -> dict[CaseKey, Path]:
     """The file of each key; InputError names two files of `folder` that have one key."""
     by_key: dict[CaseKey, Path] = {}
     for key, path in zip(keys, files, strict=True):
         other = by_key.setdefault(key, path)
         if other != path:
             one, two = (file.relative_to(folder) if file.is_relative_to(folder) else file for file in (other, path))
-            raise InputError(f"{folder} has two masks of {_case_name(path)}: {one} and {two}; keep one of them")
+            raise InputError(f"{folder} has two files of {_case_name(path)}: {one} and {two}; keep one of them")
     return by_key
+
+
+def read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
+    """A mask as `data.reading.read_mask` reads it; InputError also where a label is above 2."""
+    mask = read_mask(path, grid)
+    if mask.max() > TUMOR:
+        raise InputError(f"{path}: expected the labels 0 background, 1 liver and 2 tumour, found {mask.max()}")
+    return mask
 
 
 def _by_key(predictions: Path, references: Path) -> tuple[dict[CaseKey, CaseFiles], dict[CaseKey, Path]]:
@@ -111,8 +119,8 @@ def _by_key(predictions: Path, references: Path) -> tuple[dict[CaseKey, CaseFile
     keys, found = case_keys([case.name for case in cases], [without_ending(path.name) for path in files])
     with_mask = [(key, case) for key, case in zip(keys, cases, strict=True) if case.reference]
     masks = [case.reference for _, case in with_mask if case.reference]
-    require_one_case_each(references, [key for key, _ in with_mask], masks)
-    return dict(with_mask), require_one_case_each(predictions, found, files)
+    require_one_file_each(references, [key for key, _ in with_mask], masks)
+    return dict(with_mask), require_one_file_each(predictions, found, files)
 
 
 def _reference_cases(folder: Path) -> list[CaseFiles]:

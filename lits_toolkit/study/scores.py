@@ -16,13 +16,12 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from lits_toolkit.data.case import TUMOR, Case, Grid
-from lits_toolkit.data.reading import read_mask
+from lits_toolkit.data.case import Case
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import output_folder, read_json, replacing, write_json
 from lits_toolkit.metrics.official import OfficialCase, official_scores, official_scores_as_published
 from lits_toolkit.study.case_scores import CASE_COLUMNS, DETECTION, LESION_COLUMNS, MEASURES, Row, score_on_grid
-from lits_toolkit.study.pairs import MaskPair, pair_masks
+from lits_toolkit.study.pairs import MaskPair, pair_masks, read_labels
 from lits_toolkit.study.summary import summarize
 from lits_toolkit.study.workspace import Workspace
 
@@ -180,15 +179,8 @@ def read_scores(folder: str | Path) -> Scores:
 
 
 def _score_pair(pair: MaskPair) -> Scored:
-    reference = _read_labels(pair.reference, pair.grid)
-    return score_on_grid(pair.case, reference, _read_labels(pair.prediction), pair.grid)
-
-
-def _read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
-    mask = read_mask(path, grid)
-    if mask.max() > TUMOR:
-        raise InputError(f"{path}: expected the labels 0 background, 1 liver and 2 tumour, found {mask.max()}")
-    return mask
+    reference = read_labels(pair.reference, pair.grid)
+    return score_on_grid(pair.case, reference, read_labels(pair.prediction), pair.grid)
 
 
 def _tables(rows: list[Scored]) -> Scores:

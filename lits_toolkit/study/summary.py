@@ -9,16 +9,20 @@ from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.metrics.overlap import Overlap
 from lits_toolkit.study.case_scores import DETECTION, DISTANCES, MEASURES, OVERLAPS
 
+_NEITHER_EMPTY = "mean over the cases in which neither mask is empty"
 RULES = {
     "dice_per_case": "mean over cases; 1 where reference and prediction are both empty, 0 where one of them is",
-    "global": "from the voxels of all cases together",
-    "overlap_per_case": "mean over cases: Jaccard and VOE over those in which either mask has a voxel, "
-    "RVD, (|P| − |R|) / |R|, over those whose reference has one",
-    "distance_per_case": "in mm, mean over the cases in which neither mask is empty",
-    "detection": "after LiTS's merging; found where the IoU of a pair exceeds the threshold; from sums over the cases",
-    "lesions": "mean over reference lesions, unmerged; a miss has Dice 0, VOE 1, RVD −1 and no distance; "
-    "overlapped where any voxel of it is predicted; a false alarm overlaps none and goes by its own size",
-    "tumor_burden": "tumour to liver voxels (liver with tumours), over the cases in which both masks have a liver",
+    "dice_global": "from the voxels of all cases together",
+    "jaccard_per_case": "mean over the cases in which either mask has a voxel",
+    "voe_per_case": "1 − Jaccard, likewise",
+    "rvd_per_case": "(|P| − |R|) / |R|, mean over the cases whose reference has a voxel",
+    "assd_mm_per_case": f"mean distance of both surfaces, {_NEITHER_EMPTY}",
+    "rmsd_mm_per_case": "root mean square distance, likewise",
+    "mssd_mm_per_case": "largest distance, likewise",
+    "tumor_burden": "tumour voxels / liver voxels (tumours included), over the cases in which both masks have a liver",
+    "tumor_detection": "lesions after LiTS's merging, found where the IoU of a pair exceeds this; from sums over the cases",
+    "tumor_lesions": "mean over reference lesions, unmerged; a miss has Dice 0, VOE 1, RVD −1 and no distance",
+    "hits": "reference lesions with any voxel predicted; a false alarm overlaps no reference lesion, and has its own size",
 }
 """What a figure is a mean over, and what becomes of empty masks."""
 

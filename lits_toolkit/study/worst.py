@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.data.case import TUMOR
-from lits_toolkit.data.reading import read_mask
 from lits_toolkit.metrics.boxes import bounding_box
 from lits_toolkit.metrics.slices import slice_dice, worst_slice
 from lits_toolkit.metrics.surface import Spacing
-from lits_toolkit.study.pairs import MaskPair
+from lits_toolkit.study.pairs import MaskPair, read_labels
 
 PLACE_COLUMNS = ("case", "fate", "lesion", "z", "y", "x", "volume_ml", "dice")
 _FATES = {"reference": "miss", "false alarm": "false alarm"}
@@ -93,7 +92,7 @@ def find_worst_slice(
 
 
 def _read_worst_slice(pair: MaskPair) -> dict[str, Any] | None:
-    reference, prediction = read_mask(pair.reference, pair.grid), read_mask(pair.prediction)
+    reference, prediction = read_labels(pair.reference, pair.grid), read_labels(pair.prediction)
     box = bounding_box(reference, prediction)
     row = find_worst_slice(pair.case, reference[box], prediction[box], pair.spacing_mm)
     return row and row | {axis: row[axis] + side.start for axis, side in zip("zyx", box, strict=True)}

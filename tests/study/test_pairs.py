@@ -94,7 +94,7 @@ def test_names_leave_all_other_cases_aside(tmp_path, predictions):
 def test_two_masks_of_one_case_are_refused(tmp_path, predictions):
     cohort = write_cohort(tmp_path / "cohort", 2, 10)
     write(predictions, "segmentation-2.nii")
-    with pytest.raises(InputError, match=r"two masks of volume-2: segmentation-2\.nii and segmentation-2\.nii\.gz"):
+    with pytest.raises(InputError, match=r"two files of volume-2: segmentation-2\.nii and segmentation-2\.nii\.gz"):
         pair_masks(predictions, cohort)
 
 
@@ -163,12 +163,12 @@ def test_training_and_test_cases_of_one_number_are_two_cases(tmp_path):
 )
 def test_two_files_of_one_number_are_refused_on_either_side(tmp_path, one, other):
     twice, once = write(tmp_path / "twice", one, other), write(tmp_path / "once", "segmentation-2.nii")
-    with pytest.raises(InputError, match=r"twice has two masks of .*2: .* and .*; keep one") as error:
+    with pytest.raises(InputError, match=r"twice has two files of .*2: .* and .*; keep one") as error:
         pair_masks(twice, once)
     assert one in str(error.value)
     assert other in str(error.value)
     if "liver" in one:
-        with pytest.raises(InputError, match=r"twice has two masks of .*2"):
+        with pytest.raises(InputError, match=r"twice has two files of .*2"):
             pair_masks(once, twice)
 
 
