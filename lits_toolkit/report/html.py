@@ -68,7 +68,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bot
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .18rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; white-space: nowrap; }
-th { border-bottom: 2px solid #999; vertical-align: bottom; }
+th { border-bottom: 2px solid #999; vertical-align: bottom; white-space: normal; }
 td.text, th.text { text-align: left; } td.rule { text-align: left; white-space: normal; color: #5c5c5c; }
 img { max-width: 100%; height: auto; margin: .8rem 0; }
 """
@@ -190,7 +190,7 @@ def report_html(
         "percentile bootstrap intervals over cases: cases are resampled, never lesions. – is undefined, as is the "
         "interval of fewer than two cases.</p>",
         f"<p>{escape(str(scores.summary['empty_cases']))}</p>",
-        _section("Summary", _summary(intervals)),
+        _section("Summary", _summary(intervals, scores.summary["tumor_burden"])),
         _section(
             "By size group",
             _by_size(intervals, detection),
@@ -233,7 +233,7 @@ def _contrasts(references: Path, names: Sequence[str], n_jobs: int) -> pd.DataFr
     return measure_contrast(cases, n_jobs) if has_all else None
 
 
-def _summary(intervals: pd.DataFrame) -> str:
+def _summary(intervals: pd.DataFrame, burden: Mapping[str, float]) -> str:
     """A rule stands beside the first of the figures, one below the other, that go by it."""
     known = {(row["region"], row["measure"]): row for row in _of_all_sizes(intervals)}
     rows, above = [], ""
@@ -244,6 +244,9 @@ def _summary(intervals: pd.DataFrame) -> str:
             interval = _range(row["low"], row["high"])
             rows.append((_REGIONS[region], figure, _number(row["value"]), interval, str(row["cases"]), told))
             above = rule
+    for key, figure in (("rmse", "tumour burden, RMSE"), ("max_error", "tumour burden, largest error")):
+        told = RULES["tumor_burden"] if key == "rmse" else ""
+        rows.append(("tumour", figure, _number(burden[key]), "–", str(burden["cases"]), told))
     return _table(("region", "figure", "value", "95 % interval", "cases", "rule"), rows, ("text", "text"), "rule")
 
 
