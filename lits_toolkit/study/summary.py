@@ -20,9 +20,9 @@ RULES = {
     "rmsd_mm_per_case": "root mean square distance, likewise",
     "mssd_mm_per_case": "largest distance, likewise",
     "tumor_burden": "tumour voxels / liver voxels (tumours included), over the cases in which both masks have a liver",
-    "tumor_detection": "lesions after LiTS's merging, found where the IoU of a pair exceeds this; from sums over the cases",
+    "tumor_detection": "lesions after LiTS's merging, found where a pair's IoU exceeds this; from sums over the cases",
     "tumor_lesions": "mean over reference lesions, unmerged; a miss has Dice 0, VOE 1, RVD −1 and no distance",
-    "hits": "reference lesions with any voxel predicted; a false alarm overlaps no reference lesion, and has its own size",
+    "hits": "reference lesions with a predicted voxel; a false alarm overlaps no reference lesion and has its own size",
 }
 """What a figure is a mean over, and what becomes of empty masks."""
 

@@ -11,7 +11,15 @@ from scipy import ndimage
 
 from lits_toolkit.errors import GeometryError
 from lits_toolkit.metrics import lesions as module
-from lits_toolkit.metrics.lesions import find_lesions, give_prediction, score_lesions, shared_voxels, size_group
+from lits_toolkit.metrics.lesions import (
+    find_lesions,
+    give_prediction,
+    renumber,
+    scan_order,
+    score_lesions,
+    shared_voxels,
+    size_group,
+)
 
 spacings = st.tuples(*[st.sampled_from([0.7, 1.0, 1.5, 5.0])] * 3)
 tumors = array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=6).flatmap(
@@ -79,6 +87,56 @@ def test_every_lesion_is_scored_as_the_design_words_it(pair, spacing_mm):
         assert score.dice == 2 * shared / (voxels + given_voxels)
         assert score.detected == (shared > 0)
         assert 0 <= score.dice <= 1
+
+
+STEPS = [step for step in itertools.product((-1, 0, 1), repeat=3) if 1 <= np.abs(step).sum() <= 2]
+
+
+def literal_border(region):
+    """The voxels of a set with one of their 18 face and edge neighbours outside it."""
+    return [voxel for voxel in region if any(tuple(np.add(voxel, step).tolist()) not in region for step in STEPS)]
+
+
+def literal_distances(one, other, spacing_mm):
+    """The distance in mm from each border voxel of either set to the nearest of the other's."""
+    return [
+        min(math.dist(np.multiply(voxel, spacing_mm), np.multiply(goal, spacing_mm)) for goal in literal_border(to))
+        for here, to in ((one, other), (other, one))
+        for voxel in literal_border(here)
+    ]
+
+
+@settings(deadline=None, max_examples=60)
+@given(tumors, spacings)
+def test_every_measure_of_a_lesion_is_taken_against_the_prediction_given_to_it(pair, spacing_mm):
+    expected = literal_components(pair[0])
+    given_to = literal_given(expected, literal_components(pair[1]), spacing_mm)
+    scores = [score for score in scores_of(*pair, spacing_mm) if score.kind == "reference"]
+    for score, own, mine in zip(scores, expected, given_to, strict=True):
+        jaccard = len(own & mine) / len(own | mine)
+        assert (score.overlap.jaccard, score.overlap.voe) == (jaccard, 1 - jaccard)
+        assert score.overlap.rvd == (len(mine) - len(own)) / len(own)
+        if not mine:
+            assert all(math.isnan(value) for value in (score.assd_mm, score.rmsd_mm, score.mssd_mm))
+            continue
+        far = literal_distances(own, mine, spacing_mm)
+        assert score.assd_mm == pytest.approx(sum(far) / len(far))
+        assert score.rmsd_mm == pytest.approx(math.sqrt(sum(value**2 for value in far) / len(far)))
+        assert score.mssd_mm == pytest.approx(max(far))
+
+
+@settings(deadline=None, max_examples=60)
+@given(tumors, st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3))
+def test_lesions_can_be_numbered_along_another_order_of_the_axes(pair, axes, steps):
+    def turned(array):
+        return array.transpose(axes)[tuple(slice(None, None, step) for step in steps)]
+
+    lesions, direct = find_lesions(pair[0]), find_lesions(turned(pair[0]))
+    again = renumber(lesions, scan_order(turned(lesions.labels)))
+    np.testing.assert_array_equal(turned(again.labels), direct.labels)
+    np.testing.assert_array_equal(again.voxels, direct.voxels)
+    for number, box in enumerate(again.boxes, start=1):
+        assert np.count_nonzero(again.labels[box] == number) == again.voxels[number - 1]
 
 
 @settings(deadline=None)
@@ -176,8 +234,9 @@ def test_a_miss_is_0_and_a_false_alarm_has_a_size_and_no_dice():
     reference[0, 0, 0], prediction[1:11, 1:11, 1:11] = True, True
     miss, alarm = scores_of(reference, prediction)
     assert (miss.kind, miss.dice, miss.detected, miss.size_group) == ("reference", 0, False, "small")
+    assert (miss.overlap.jaccard, miss.overlap.voe, miss.overlap.rvd) == (0, 1, -1)
     assert (alarm.kind, alarm.voxels, alarm.size_group, alarm.detected) == ("false alarm", 1000, "medium", False)
-    assert math.isnan(alarm.dice)
+    assert all(math.isnan(value) for value in (alarm.dice, alarm.overlap.voe, alarm.overlap.rvd, alarm.assd_mm))
     assert alarm.centroid == (5.5, 5.5, 5.5)
 
 

@@ -128,6 +128,35 @@ def test_a_cohort_is_scored_and_summarised(folders):
     assert math.isnan(groups["large"]["dice"])
 
 
+def test_detection_and_burden_are_those_of_the_official_score(folders):
+    scores = evaluate(*folders)
+    for threshold, ending in (("0", "iou0"), ("0.5", "iou50")):
+        counts, found = scores.official["counts"][threshold], scores.summary["tumor_detection"][threshold]
+        assert (found["lesions_found"], found["lesions"]) == (counts["TP"], counts["TP"] + counts["FN"])
+        assert found["predictions_true"] == counts["TP_predicted"]
+        assert found["lesions_predicted"] == counts["TP_predicted"] + counts["FP"]
+        assert scores.cases[f"lesions_found_{ending}"].tolist() == [1, 0, 0]
+        # by hand: one lesion of 64 voxels of which 48 are found by 64, IoU 48 / 80, one false alarm, one miss
+        assert (found["recall"], found["precision"]) == (1 / 2, 1 / 2)
+    burdens = scores.cases["tumor_burden_reference"].tolist(), scores.cases["tumor_burden_prediction"].tolist()
+    assert burdens == ([0.064, 0, 0.064], [65 / 1200, 0, 0])
+    burden = scores.summary["tumor_burden"]
+    assert burden["max_error"] == scores.official["MAXERROR_Tumorburden"] == 0.064
+    assert burden["rmse"] == pytest.approx(scores.official["RMSE_Tumorburden"])
+
+
+def test_means_over_cases_leave_out_what_is_undefined_and_say_of_how_many(folders):
+    tumor = evaluate(*folders).summary["tumor"]
+    voe = 1 - 48 / 81
+    assert tumor["voe_per_case"] == pytest.approx((voe + 1) / 2)  # volume-2 has neither
+    assert tumor["rvd_per_case"] == pytest.approx((1 / 64 - 1) / 2)
+    assert tumor["cases_with_distance"] == 1
+    assert tumor["jaccard_global"] == pytest.approx(48 / (128 + 65 - 48))
+    lesions = evaluate(*folders).summary["tumor_lesions"]
+    assert lesions["voe"] == pytest.approx((1 - 48 / 80 + 1) / 2)
+    assert lesions["mssd_mm"] == 0.5  # a block that is moved by one voxel of 0.5 mm; the miss has no distance
+
+
 def test_the_rule_for_empty_cases_stands_beside_the_figures(folders):
     rule = evaluate(*folders).summary["empty_cases"]
     assert "Dice per case is 1 where reference and prediction are both empty" in rule
