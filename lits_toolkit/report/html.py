@@ -24,7 +24,7 @@ from lits_toolkit.files import replacing
 from lits_toolkit.study.case_scores import MEASURES
 from lits_toolkit.study.intervals import (
     ALL_SIZES,
-    RECALLS,
+    FOUND,
     compare_runs,
     detection_by_size_group,
     score_intervals,
@@ -52,7 +52,7 @@ _FIGURES = {
     "precision_iou0": ("precision, IoU > 0", "tumor_detection"),
     "precision_iou50": ("precision, IoU > 0.5", "tumor_detection"),
     "dice_per_lesion": ("Dice per lesion", "tumor_lesions"),
-    "recall": ("lesions overlapped", "hits"),
+    "hit_rate": ("hits", "hits"),
     "false_alarms_per_case": ("false alarms per case", "hits"),
 }
 """Measure of `score_intervals` → what it is called, and which of RULES is its own."""
@@ -194,7 +194,7 @@ def report_html(
         _section(
             "By size group",
             _by_size(intervals, detection),
-            _note(f"Dice: {RULES['tumor_lesions']}. Overlapped: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
+            _note(f"Dice: {RULES['tumor_lesions']}. Hits: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
             _figure(draw_dice_by_size_group, lesions.assign(method=name), label),
             _figure(draw_detection_by_size_group, detection, label),
             _figure(draw_dice_by_contrast, with_contrast(lesions, contrasts), label)
@@ -259,7 +259,7 @@ def _by_size(intervals: pd.DataFrame, detection: pd.DataFrame) -> str:
     counts = detection.set_index("size_group")
     tumor = intervals[intervals["region"] == "tumor"].set_index(["measure", "size_group"])
     rows = [("tumours in the references", *(str(number) for number in counts["lesions"]))]
-    for measure, column in {"dice_per_lesion": "", **RECALLS, "false_alarms_per_case": "false_alarms"}.items():
+    for measure, column in {"dice_per_lesion": "", **FOUND, "false_alarms_per_case": "false_alarms"}.items():
         cells = []
         for group in groups:
             own = tumor.loc[(measure, group)]

@@ -18,7 +18,7 @@ from lits_toolkit.study.case_scores import DETECTION, MEASURES
 from lits_toolkit.study.scores import Scores
 
 ALL_SIZES = "all"
-RECALLS = {"recall": "detected"} | {f"recall_{ending}": f"detected_{ending}" for ending in DETECTION.values()}
+FOUND = {"hit_rate": "detected"} | {f"recall_{ending}": f"detected_{ending}" for ending in DETECTION.values()}
 """Share of the reference's lesions → the column of lesions.csv that says whether a lesion is among them."""
 
 INTERVAL_COLUMNS = ("region", "size_group", "measure", "value", "low", "high", "cases")
@@ -26,8 +26,8 @@ DIFFERENCE_COLUMNS = (
     "region", "size_group", "measure", "first", "second", "difference", "low", "high", "p", "cases"
 )  # fmt: skip
 DETECTION_COLUMNS = (
-    "size_group", "lesions", *RECALLS.values(), "false_alarms",
-    *(f"{measure}{end}" for measure in (*RECALLS, "false_alarms_per_case") for end in ("", "_low", "_high")),
+    "size_group", "lesions", *FOUND.values(), "false_alarms",
+    *(f"{measure}{end}" for measure in (*FOUND, "false_alarms_per_case") for end in ("", "_low", "_high")),
 )  # fmt: skip
 
 
@@ -61,8 +61,8 @@ def score_intervals(cases: pd.DataFrame, lesions: pd.DataFrame, seed: int = 0) -
         A row per figure, with the columns INTERVAL_COLUMNS: `region` "liver" or "tumor"; `size_group` "all" or the
         group by which lesions, and false alarms by their own size, are counted; `measure` as in the summary, whose
         RULES hold; `value` NaN where no case defines it; `low` and `high` NaN of fewer than two cases; `cases` those
-        that define it. "dice_per_lesion" is the summary's Dice of lesions, "recall" the share of lesions of which any
-        voxel is predicted, "recall_iou0" and "recall_iou50", with their precision, those by LiTS's merging.
+        that define it. "dice_per_lesion" is the summary's Dice of lesions, "hit_rate" the share of lesions of which
+        any voxel is predicted, "recall_iou0" and "recall_iou50", with their precision, those by LiTS's merging.
     """
     rows = []
     for figure in _figures(cases, lesions):
@@ -86,10 +86,10 @@ def detection_by_size_group(cases: pd.DataFrame, lesions: pd.DataFrame, seed: in
         row: dict[str, str | int | float] = {
             "size_group": group,
             "lesions": len(own),
-            **{column: int(own[column].sum()) for column in RECALLS.values()},
+            **{column: int(own[column].sum()) for column in FOUND.values()},
             "false_alarms": int(_of_size(alarms, group).sum()),
         }
-        for measure in (*RECALLS, "false_alarms_per_case"):
+        for measure in (*FOUND, "false_alarms_per_case"):
             figure = figures["tumor", group, measure]
             found = interval(figure.numerators, figure.denominators, seed=seed)
             row |= {measure: found.value, f"{measure}_low": found.low, f"{measure}_high": found.high}
@@ -160,7 +160,7 @@ def _figures(cases: pd.DataFrame, lesions: pd.DataFrame) -> Iterator[_Figure]:
         own = references[_of_size(references, group)]
         number = _per_case(cases, own)
         yield _Figure("tumor", group, "dice_per_lesion", _per_case(cases, own, own["dice"]), number)
-        for measure, column in RECALLS.items():
+        for measure, column in FOUND.items():
             yield _Figure("tumor", group, measure, _per_case(cases, own, own[column]), number)
         false = alarms[_of_size(alarms, group)]
         yield _Figure("tumor", group, "false_alarms_per_case", _per_case(cases, false))

@@ -66,8 +66,8 @@ def test_every_figure_by_hand(scores):
         ("tumor", "small", "dice_per_lesion"): (0.5, 2),
         ("tumor", "medium", "dice_per_lesion"): (2 / 3, 1),
         ("tumor", "large", "dice_per_lesion"): (math.nan, 0),
-        ("tumor", "all", "recall"): (2 / 3, 2),
-        ("tumor", "medium", "recall"): (1, 1),
+        ("tumor", "all", "hit_rate"): (2 / 3, 2),
+        ("tumor", "medium", "hit_rate"): (1, 1),
         ("tumor", "medium", "recall_iou50"): (0, 1),  # an IoU of a half is not above it
         ("tumor", "all", "recall_iou50"): (1 / 3, 2),
         ("tumor", "all", "precision_iou0"): (2 / 4, 3),
@@ -107,8 +107,8 @@ def test_detection_by_size_with_false_alarms_by_their_own(scores):
     assert ("size_group", *table) == DETECTION_COLUMNS
     counts = ["lesions", "detected", "detected_iou50", "false_alarms"]
     assert table[counts].to_numpy().tolist() == [[2, 1, 1, 2], [1, 1, 0, 0], [0, 0, 0, 0], [3, 2, 1, 2]]
-    assert table["recall"].tolist() == pytest.approx([0.5, 1, math.nan, 2 / 3], nan_ok=True)
-    assert table.loc["small", ["recall_low", "recall_high"]].tolist() == [0, 1]
+    assert table["hit_rate"].tolist() == pytest.approx([0.5, 1, math.nan, 2 / 3], nan_ok=True)
+    assert table.loc["small", ["hit_rate_low", "hit_rate_high"]].tolist() == [0, 1]
     assert table["false_alarms_per_case"].tolist() == pytest.approx([2 / 3, 0, 0, 2 / 3])
 
 
@@ -117,7 +117,7 @@ def test_a_cohort_without_lesions_has_all_rows(make_scores):
     alone = scores.cases[scores.cases["case"] == "volume-1"]
     table = score_intervals(alone, scores.lesions.iloc[:0]).set_index(["region", "size_group", "measure"])
     assert table.loc[("tumor", "all", "dice_per_case"), "value"] == 1
-    assert math.isnan(table.loc[("tumor", "all", "recall"), "value"])
+    assert math.isnan(table.loc[("tumor", "all", "hit_rate"), "value"])
     assert len(detection_by_size_group(alone, scores.lesions.iloc[:0])) == 4
 
 
