@@ -318,10 +318,12 @@ def evaluate(
     """Score predicted masks against references: per case, per lesion, by size, and the official LiTS score.
 
     Either a study's run, `lits evaluate --workspace STUDY`, into STUDY/scores/RUN, or any two folders,
-    `lits evaluate PREDICTIONS REFERENCES --output FOLDER`.
+    `lits evaluate PREDICTIONS REFERENCES --output FOLDER`. Masks meet by the number in their names: segmentation-7,
+    volume-7, liver_7, liver_007_0000, …; test-segmentation-7 is another case than segmentation-7, unless one folder has
+    test names alone and the other none. Every figure is printed beside its rule.
 
     Args:
-        predictions: A folder of predicted masks, segmentation-N.nii.gz.
+        predictions: A folder of predicted masks.
         references: The cohort's folder, or a folder of reference masks.
         workspace: The study whose held-out cases are scored.
         run: Which of the study's predictions.
@@ -380,7 +382,7 @@ def submit(predictions: Positional[Path], volumes: Path, output: Path, overwrite
 
     names = pack_submission(predictions, volumes, output, overwrite=overwrite)
     size_mb = output.stat().st_size / 1e6
-    print(f"{_count(len(names), 'mask')} in {output} ({size_mb:.1f} MB), read back and equal to {predictions}")
+    print(f"{_count(len(names), 'mask')} in {output} ({size_mb:.2g} MB), read back and equal to those of {predictions}")
 
 
 @app.command

@@ -45,6 +45,7 @@ def test_help_names_every_verb_without_importing_what_is_heavy():
         "train",
         "predict",
         "evaluate",
+        "submit",
         "figures",
         "browse",
         "lab",
@@ -84,6 +85,13 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text())
     assert summary["liver"]["dice_per_case"] == 1  # the reference's own liver
     assert "Dice per case      1.000" in out
+    assert "Lesions at IoU > 0.5: recall 0.000" in out
+    assert "mean over cases; 1 where reference and prediction are both empty" in out
+    submit = ["submit", reference, "--volumes", data, "--output", tmp_path / "s.zip"]
+    status, out, _ = run(monkeypatch, capsys, *submit)
+    assert (status, "4 masks in" in out, (tmp_path / "s.zip").is_file()) == (0, True, True)
+    status, _, err = run(monkeypatch, capsys, *submit)
+    assert (status, "exists already" in err) == (1, True)
     arguments = ["--workspace", work, "--output", tmp_path / "out"]
     status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments)
     assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)
@@ -100,6 +108,8 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
         (["train", "--workspace", "{}/w", "--stage", "liver"], "lits prepare"),
         (["predict", "{}/volume-3.nii", "--workspace", "{}/w", "--output", "{}/o"], "no model folder"),
         (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
+        (["submit", "{}/a", "--volumes", "{}/b", "--output", "{}/s.zip"], "b does not exist"),
+        (["submit", "{}/a", "--volumes", "{}", "--output", "{}/s"], "ends in .zip"),
         (["figures", "--workspace", "{}/w"], "lits prepare"),
         (["browse", "{}/nowhere.nii"], "does not exist"),
         (["browse"], "expected CT files"),
