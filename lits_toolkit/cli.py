@@ -311,6 +311,7 @@ def evaluate(
     workspace: OptionalPath = None,
     run: str = "cascade",
     output: OptionalPath = None,
+    report: OptionalPath = None,
     only_matching: bool = False,
     overwrite: bool = False,
 ) -> None:
@@ -327,9 +328,14 @@ def evaluate(
         workspace: The study whose held-out cases are scored.
         run: Which of the study's predictions.
         output: The folder for the tables of two folders.
+        report: An HTML file for all of it with intervals and figures, of a study also compared with its other runs.
         only_matching: Score the cases that have both masks, and name the others, instead of refusing.
-        overwrite: Replace scores that are there.
+        overwrite: Replace scores, and a report, that are there.
     """
+    if report is not None:
+        from lits_toolkit.report.html import require_new
+
+        require_new(report, overwrite)
     if workspace is not None and (predictions, references, output) == (None, None, None) and not only_matching:
         from lits_toolkit.study.scores import evaluate_run
         from lits_toolkit.study.workspace import Workspace
@@ -349,6 +355,14 @@ def evaluate(
         raise SettingError("expected either --workspace STUDY, or PREDICTIONS REFERENCES --output FOLDER")
     _print_summary(scores.summary)
     print(f"Tables of {_count(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
+    if report is not None:
+        from lits_toolkit.report.html import write_report, write_run_report
+
+        if workspace is not None:
+            write_run_report(report, study, run, overwrite=overwrite)
+        elif predictions is not None and references is not None:
+            write_report(report, scores, predictions, references, overwrite=overwrite)
+        print(f"Report in {report}")
 
 
 @app.command

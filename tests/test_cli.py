@@ -219,3 +219,15 @@ def test_evaluate_scores_what_matches_and_names_the_rest(monkeypatch, capsys, sm
     assert (status, out.startswith("not scored, for want of a prediction: 4 cases (volume-0, ")) == (0, True)
     assert "Tables of 2 cases" in out
     assert "for want of a reference" not in out
+
+
+def test_evaluate_writes_a_report_and_says_before_scoring_where_it_cannot(monkeypatch, capsys, smoke_demo, tmp_path):
+    folders = smoke_demo.predictions("cascade"), smoke_demo.data
+    output, report = tmp_path / "scores", tmp_path / "report.html"
+    arguments = ["evaluate", *folders, "--only-matching", "--output", output, "--report", report]
+    status, out, _ = run(monkeypatch, capsys, *arguments)
+    assert (status, out.splitlines()[-1]) == (0, f"Report in {report}")
+    assert "These are phantom scores" in report.read_text(encoding="utf-8")
+    status, _, err = run(monkeypatch, capsys, *arguments[:-3], tmp_path / "other", "--report", report)
+    assert (status, err) == (1, f"lits: {report} is there already; give another name, or --overwrite\n")
+    assert not (tmp_path / "other").exists()

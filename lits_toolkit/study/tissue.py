@@ -12,6 +12,7 @@ import pandas as pd
 
 from lits_toolkit.data.case import LIVER, TUMOR, Case, CaseFiles
 from lits_toolkit.data.reading import read_case
+from lits_toolkit.errors import InputError
 from lits_toolkit.metrics.lesions import Lesions, find_lesions, size_group
 
 TISSUES = {
@@ -81,6 +82,43 @@ def measure_hu(cases: Sequence[CaseFiles], n_jobs: int = 1) -> tuple[pd.DataFram
     return pd.DataFrame(tissues, columns=list(TISSUE_COLUMNS)), pd.DataFrame(lesions, columns=list(CONTRAST_COLUMNS))
 
 
+def measure_contrast(cases: Sequence[CaseFiles], n_jobs: int = 1) -> pd.DataFrame:
+    """Only the second table of `measure_hu`: the contrast of every lesion; cases without a reference have none.
+
+    Raises:
+        InputError: A file cannot be read as a CT or mask.
+        GeometryError: A mask does not lie on its CT's voxel grid.
+    """
+    measured = joblib.Parallel(n_jobs=n_jobs)(
+        joblib.delayed(_read_contrasts)(case) for case in cases if case.reference is not None
+    )
+    return pd.DataFrame([row for rows in measured for row in rows], columns=list(CONTRAST_COLUMNS))
+
+
+def with_contrast(lesions: pd.DataFrame, contrasts: pd.DataFrame) -> pd.DataFrame:
+    """The reference lesions of a score table, each with its HU and its contrast.
+
+    Args:
+        lesions: The table lesions.csv of a run.
+        contrasts: From `measure_contrast` or `measure_hu`, of the same references.
+
+    Returns:
+        The rows of `lesions` whose kind is "reference", with the columns `hu` and `contrast_hu` besides.
+
+    Raises:
+        InputError: A lesion was not measured, or has another size there: it is of another reference.
+    """
+    known = contrasts[["case", "lesion", "voxels", "hu", "contrast_hu"]]
+    own = lesions[lesions["kind"] == "reference"]
+    table = own.merge(known, "left", ["case", "lesion", "voxels"], indicator="_from")
+    other = sorted(set(table.loc[table["_from"] != "both", "case"]))
+    if other:
+        raise InputError(
+            f"expected the contrasts of the references that were scored, found others for {', '.join(other)}"
+        )
+    return table.drop(columns="_from")
+
+
 def hu_peak(counts: np.ndarray, between_hu: tuple[int, int]) -> Spread | None:
     """The highest peak of a histogram within a range of HU.
 
@@ -135,6 +173,10 @@ def _measure(files: CaseFiles) -> tuple[list[Row], list[Row]]:
     spreads["bone"] = hu_percentiles(counts)
     rows = [{"case": case.name, "tissue": tissue, **asdict(spread)} for tissue, spread in spreads.items() if spread]
     return rows, _contrasts(case)
+
+
+def _read_contrasts(files: CaseFiles) -> list[Row]:
+    return _contrasts(read_case(files))
 
 
 def _contrasts(case: Case) -> list[Row]:

@@ -13,6 +13,7 @@ import traitlets
 from lits_toolkit.data.case import Case, CaseFiles
 from lits_toolkit.errors import GeometryError, InputError, LitsError, SettingError
 from lits_toolkit.figures.drawn import Drawn
+from lits_toolkit.metrics.slices import worst_slice
 from lits_toolkit.viewer.blend import (
     ERROR_COLORS,
     LIVER_SHARE,
@@ -22,7 +23,7 @@ from lits_toolkit.viewer.blend import (
     heat_colors,
     prediction_layers,
 )
-from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED, worst_slice
+from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED
 from lits_toolkit.viewer.payload import facts_message, interesting_voxel, slice_buffers
 from lits_toolkit.viewer.picture import draw_view
 from lits_toolkit.viewer.still import display_with_picture, still_png, with_picture

@@ -8,8 +8,9 @@ import numpy as np
 
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.metrics.lesions import find_lesions
+from lits_toolkit.metrics.slices import slice_areas, slice_dice
 from lits_toolkit.metrics.surface import Spacing
-from lits_toolkit.viewer.facts import LesionRow, Voxel, lesion_rows, slice_areas, slice_dice
+from lits_toolkit.viewer.facts import LesionRow, Voxel, lesion_rows
 
 
 def plane_view(array: np.ndarray, plane: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import pytest
 
 from lits_toolkit.data.case import CaseFiles, Grid
 from lits_toolkit.data.nifti import write_mask, write_volume
+from lits_toolkit.errors import InputError
 from lits_toolkit.study.tissue import (
     CONTRAST_COLUMNS,
     TISSUE_COLUMNS,
@@ -12,8 +13,10 @@ from lits_toolkit.study.tissue import (
     count_hu,
     hu_peak,
     hu_percentiles,
+    measure_contrast,
     measure_hu,
     published_hu,
+    with_contrast,
 )
 
 
@@ -161,3 +164,21 @@ def test_air_and_fat_of_a_real_ct_are_near_the_published_ones(real_ct):
     tissues = measure_hu([CaseFiles("volume-0", real_ct / "volume-0.nii.gz")])[0].set_index("tissue")
     assert tissues.loc["air", "hu"] == pytest.approx(-1000, abs=20)
     assert tissues.loc["fat", "hu"] == pytest.approx(-100, abs=20)
+
+
+def test_the_contrast_of_a_run_s_lesions(write_case):
+    volume, reference = np.full((3, 20, 20), 100), np.ones((3, 20, 20))
+    reference[1, 2:5, 2:5], volume[1, 2:5, 2:5] = 2, 60
+    reference[1, 15, 15], volume[1, 15, 15] = 2, 130
+    cases = [write_case(volume, reference), write_case(volume, None, "volume-1")]
+    contrasts = measure_contrast(cases)
+    pd.testing.assert_frame_equal(contrasts, measure_hu(cases)[1])
+    lesions = pd.DataFrame({
+        "case": "volume-0", "kind": ["reference", "reference", "false alarm"], "lesion": [1, 2, 1],
+        "voxels": [9, 1, 1], "dice": [0.5, 0.0, np.nan],
+    })  # fmt: skip
+    table = with_contrast(lesions, contrasts)
+    assert table["contrast_hu"].tolist() == [-40, 30]
+    assert table["dice"].tolist() == [0.5, 0]
+    with pytest.raises(InputError, match="found others for volume-0"):
+        with_contrast(lesions.assign(voxels=[9, 2, 1]), contrasts)
