@@ -453,6 +453,22 @@ function svg(tag, properties = {}, ...children) {
 const labelled = (name, ...children) =>
   element("span", { class: "lits-segments", role: "group", "aria-label": name }, ...children);
 
+/** A field for a number, and how to show one in it: not while another is being typed. */
+function numberField(properties, changed) {
+  const field = element("input", { type: "number", step: 1, ...properties });
+  let typing = false;
+  field.addEventListener("input", () => (typing = true));
+  field.addEventListener("change", () => {
+    typing = false;
+    changed();
+  });
+  field.addEventListener("blur", () => (typing = false));
+  const show = (value) => {
+    if (!typing) field.value = value;
+  };
+  return [field, show];
+}
+
 function press(button, pressed) {
   if (button.getAttribute("aria-pressed") !== String(pressed)) button.setAttribute("aria-pressed", String(pressed));
 }
@@ -1228,13 +1244,12 @@ class BrowserView {
       if (Number.isFinite(middle) && wide >= 1) settings.set({ window: [middle - wide / 2, middle + wide / 2] });
       this.refresh();
     };
-    const hu = (label) => element("input", { type: "number", step: 10, "aria-label": label, onchange: typed });
-    const [level, width] = [hu("Level in HU"), hu("Width in HU")];
-    width.min = 1;
+    const [level, showLevel] = numberField({ step: 10, "aria-label": "Level in HU" }, typed);
+    const [width, showWidth] = numberField({ step: 10, min: 1, "aria-label": "Width in HU" }, typed);
     this.follow(() => {
       const [low, high] = settings.get("window");
-      level.value = (low + high) / 2;
-      width.value = high - low;
+      showLevel((low + high) / 2);
+      showWidth(high - low);
     });
     return element(
       "div",
@@ -1319,18 +1334,18 @@ class BrowserView {
 
   foot() {
     const slider = element("input", { type: "range", min: 0, step: 1, "aria-label": "Slice", oninput: () => this.go(slider.valueAsNumber) });
-    const number = element("input", { type: "number", min: 0, step: 1, "aria-label": "Slice number", title: "Counted from 0, as in the array" });
-    number.addEventListener("change", () => {
+    const naming = { "aria-label": "Slice number", title: "Counted from 0, as in the array" };
+    const [number, showNumber] = numberField({ min: 0, ...naming }, () => {
       const typed = Math.round(number.valueAsNumber);
       this.go(Number.isFinite(typed) ? typed : this.index);
-      number.value = this.index;
+      showNumber(this.index);
     });
     const of = element("span", { class: "lits-of" });
     this.follow(() => {
       slider.max = number.max = this.depth - 1;
       slider.value = this.index;
       slider.setAttribute("aria-valuetext", `${this.settings.get("plane")} slice ${this.index}`);
-      number.value = this.index;
+      showNumber(this.index);
       of.textContent = `of 0–${this.depth - 1}`;
     });
     const part = (name) => element("span", { class: `lits-${name}` });

@@ -79,6 +79,15 @@ class View:
         before = self.page.evaluate(draws)
         yield
         self.page.wait_for_function(f"{draws} > {before}")
+        # that may have been a draw that was on its way before: until a frame has gone by without another
+        self.page.evaluate(
+            f"""async () => {{
+                for (let drawn; drawn !== {draws}; await new Promise(requestAnimationFrame)) {{
+                    drawn = {draws};
+                    await new Promise(requestAnimationFrame);
+                }}
+            }}"""
+        )
 
     def comm_messages(self):
         """How many requests the widget has sent to the kernel; what tells where one came to rest asks for nothing."""
