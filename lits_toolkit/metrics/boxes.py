@@ -20,13 +20,14 @@ def bounding_box(*masks: np.ndarray) -> Box:
         GeometryError: The masks are not three-dimensional or differ in shape.
     """
     require_one_shape(*masks)
-    box = []
+    box = [slice(None)] * 3
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
-        occupied = np.flatnonzero(np.any([mask.any(axis=others) for mask in masks], axis=0))
+        # what the axes before have cut off need not be looked at again
+        occupied = np.flatnonzero(np.any([mask[tuple(box)].any(axis=others) for mask in masks], axis=0))
         if not occupied.size:
             return slice(0, 0), slice(0, 0), slice(0, 0)
-        box.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
+        box[axis] = slice(int(occupied[0]), int(occupied[-1]) + 1)
     return box[0], box[1], box[2]
 
 

@@ -63,14 +63,19 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing_mm:
     """
     require_spacing(spacing_mm)
     box = bounding_box(reference, prediction)
-    reference_mm = np.argwhere(border(reference[box])) * np.asarray(spacing_mm, float)
-    prediction_mm = np.argwhere(border(prediction[box])) * np.asarray(spacing_mm, float)
-    if not len(reference_mm) or not len(prediction_mm):
+    borders = border(reference[box]), border(prediction[box])
+    if not all(voxels.any() for voxels in borders):
         return SurfaceDistances(np.empty(0), np.empty(0))
-    return SurfaceDistances(
-        from_reference_mm=cKDTree(prediction_mm).query(reference_mm)[0],
-        from_prediction_mm=cKDTree(reference_mm).query(prediction_mm)[0],
-    )
+    return SurfaceDistances(_distances_mm(*borders, spacing_mm), _distances_mm(*borders[::-1], spacing_mm))
+
+
+def _distances_mm(border: np.ndarray, other: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
+    """From each voxel of a border, in C order, to the nearest of another."""
+    distances_mm = np.zeros(np.count_nonzero(border))
+    apart = ~other[border]  # what both share has no way to go, and in a good prediction that is much
+    places_mm, others_mm = (np.argwhere(voxels) * np.asarray(spacing_mm, float) for voxels in (border, other))
+    distances_mm[apart] = cKDTree(others_mm).query(places_mm[apart])[0]
+    return distances_mm
 
 
 def border(region: np.ndarray) -> np.ndarray:
