@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -94,6 +94,11 @@ def is_hidden(name: str) -> bool:
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A key that sorts volume-2 before volume-10."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in natural order with commas between them, for a message."""
+    return ", ".join(sorted(names, key=natural))
 
 
 def _open_zip(stack: ExitStack, file: Path | io.BytesIO, inner: str) -> tuple[zipfile.ZipFile, str]:

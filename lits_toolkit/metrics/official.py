@@ -100,6 +100,11 @@ class OfficialCase:
     liver_is_missing: bool
     """Whether reference or prediction have no voxel of the label 1, as the program asks."""
 
+    def detected(self, threshold: float) -> tuple[int, int]:
+        """The reference lesions and the predicted ones in pairs whose IoU exceeds the threshold."""
+        pairs = [pair for pair in self.pairs if pair.iou > threshold]
+        return sum(len(pair.references) for pair in pairs), sum(len(pair.predictions) for pair in pairs)
+
     def found_as_published(self, threshold: float) -> int:
         """How many lesions the program counts as found; below zero at times."""
         kept = self.detected_as_published[threshold]
@@ -193,15 +198,8 @@ def official_scores(cases: Sequence[OfficialCase]) -> dict[str, Any]:
     ]
     counts = {}
     for threshold in THRESHOLDS:
-        detected = [pair for case in cases for pair in case.pairs if pair.iou > threshold]
-        found = sum(len(pair.references) for pair in detected)
-        true_predictions = sum(len(pair.predictions) for pair in detected)
-        counts[threshold] = {
-            "TP": found,
-            "TP_predicted": true_predictions,
-            "FP": sum(case.predicted_lesions for case in cases) - true_predictions,
-            "FN": sum(case.lesions for case in cases) - found,
-        }
+        detected = [case.detected(threshold) for case in cases]
+        counts[threshold] = _counts(cases, sum(found for found, _ in detected), sum(true for _, true in detected))
     burdens = np.array([case.burden - case.predicted_burden for case in cases])
     return {
         **_detection(counts),
@@ -232,12 +230,7 @@ def official_scores_as_published(cases: Sequence[OfficialCase]) -> dict[str, Any
     counts = {}
     for threshold in THRESHOLDS:
         found = sum(case.found_as_published(threshold) for case in cases)
-        counts[threshold] = {
-            "TP": found,
-            "TP_predicted": found,
-            "FP": sum(case.predicted_lesions for case in cases) - found,
-            "FN": sum(case.lesions for case in cases) - found,
-        }
+        counts[threshold] = _counts(cases, found, found)
     burdens = np.array([case.burden - case.predicted_burden for case in cases])
     return {
         **_detection(counts),
@@ -293,6 +286,15 @@ def _object_score(overlap: Overlap, distances: SurfaceDistances) -> ObjectScore:
         rmsd=distances.rmsd_mm,
         msd=distances.mssd_mm,
     )
+
+
+def _counts(cases: Sequence[OfficialCase], found: int, true_predictions: int) -> dict[str, int]:
+    return {
+        "TP": found,
+        "TP_predicted": true_predictions,
+        "FP": sum(case.predicted_lesions for case in cases) - true_predictions,
+        "FN": sum(case.lesions for case in cases) - found,
+    }
 
 
 def _detection(counts: dict[float, dict[str, int]]) -> dict[str, float]:

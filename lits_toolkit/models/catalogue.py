@@ -50,7 +50,7 @@ class PublishedCost:
 
 def model_names() -> list[str]:
     """Every name of the catalogue: the dissertation's 21 configurations, then the comparators."""
-    return [*encoders(), *_comparators()]
+    return [*encoders(), *_COMPARATORS]
 
 
 def build_model(name: str) -> "Network":
@@ -58,8 +58,8 @@ def build_model(name: str) -> "Network":
 
     With "-printed" after it, a configuration of the dissertation is built with the appendix's values as printed.
     """
-    if name in _comparators():
-        return _comparators()[name]()
+    if name in _COMPARATORS:
+        return _COMPARATORS[name].build()
     from lits_toolkit.models.network import EfficientUNet
 
     return EfficientUNet(_encoder(name))
@@ -81,8 +81,10 @@ def describe_model(name: str) -> ModelEntry:
         network = build_model(name)
     dimensions = network.dimensions
     cost = count(network, input_shape(dimensions))
-    if name in _comparators():
-        return ModelEntry(name, dimensions, "", "", cost.parameters, cost.macs, *_COMPARATORS_PUBLISHED[name])
+    if name in _COMPARATORS:
+        other = _COMPARATORS[name]
+        published_millions = other.published_parameters_millions
+        return ModelEntry(name, dimensions, "", "", cost.parameters, cost.macs, published_millions, None, other.note)
     encoder = _encoder(name)
     published = published_costs().get(name.removesuffix(PRINTED))  # a configuration of your own has none
     return ModelEntry(
@@ -159,11 +161,17 @@ def _han2017() -> "Network":
     return Han2017()
 
 
-_COMPARATORS_PUBLISHED: dict[str, tuple[float | None, float | None, str]] = {
-    "han2017": (24.0, None, "§2.3; arXiv:1704.07239 prints no widths: ours are a reading of its 32 layers"),
+@dataclass(frozen=True)
+class _Comparator:
+    """Another's network; built when it is asked for, since torch is imported then."""
+
+    build: Callable[[], "Network"]
+    published_parameters_millions: float | None
+    note: str
+
+
+_COMPARATORS = {
+    "han2017": _Comparator(
+        _han2017, 24.0, "§2.3; arXiv:1704.07239 prints no widths: ours are a reading of its 32 layers"
+    ),
 }
-
-
-def _comparators() -> dict[str, Callable[[], "Network"]]:
-    """Networks of others, by name; imported when they are built."""
-    return {"han2017": _han2017}

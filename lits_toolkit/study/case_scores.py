@@ -110,8 +110,7 @@ def _region(region: str, overlap: Overlap, distances: SurfaceDistances) -> Row:
 
 
 def _detection(official: OfficialCase, threshold: float) -> Row:
-    detected = [pair for pair in official.pairs if pair.iou > threshold]
-    found, true = sum(len(pair.references) for pair in detected), sum(len(pair.predictions) for pair in detected)
+    found, true = official.detected(threshold)
     ending = DETECTION[threshold]
     return {
         f"lesions_found_{ending}": found,

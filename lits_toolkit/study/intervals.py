@@ -4,13 +4,13 @@ A figure is a mean over cases, or a ratio of two sums over cases, as the Dice of
 and tests resample or exchange whole cases (`metrics.statistics`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from lits_toolkit.data.folders import natural
+from lits_toolkit.data.folders import listed, natural
 from lits_toolkit.errors import InputError
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.metrics.statistics import interval, paired_difference
@@ -184,13 +184,9 @@ def _same_cases(first: Scores, second: Scores) -> tuple[pd.DataFrame, pd.DataFra
     )
     alone = set(one["case"]) ^ set(other["case"])
     if alone:
-        raise InputError(f"two runs are compared on the same cases: only one of them has {_listed(alone)}")
+        raise InputError(f"two runs are compared on the same cases: only one of them has {listed(alone)}")
     columns = ["liver_reference_voxels", "tumor_reference_voxels"]
     differ = np.any(one[columns].to_numpy() != other[columns].to_numpy(), axis=1)
     if differ.any():
-        raise InputError(f"the runs were scored against different references of {_listed(one['case'][differ])}")
+        raise InputError(f"the runs were scored against different references of {listed(one['case'][differ])}")
     return one, other
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names, key=natural))

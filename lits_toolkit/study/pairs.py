@@ -4,7 +4,7 @@ They meet by the number in their names, by the rule of `study.numbers`. A mask i
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from lits_toolkit.data.case import TUMOR, CaseFiles, Grid
 from lits_toolkit.data.decathlon import LABELS_OF
-from lits_toolkit.data.folders import is_hidden, natural
+from lits_toolkit.data.folders import is_hidden, listed, natural
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import is_nifti, without_ending
 from lits_toolkit.data.reading import AFFINE_TOLERANCE_MM, read_grid, read_mask, read_reference_grid
@@ -60,7 +60,7 @@ def pair_masks(
         own = {case_key(case.name): key for key, case in expected.items()}
         unknown = [name for key, name in wanted.items() if key not in own]
         if unknown:
-            raise InputError(f"{references} has no reference for {_listed(unknown)}")
+            raise InputError(f"{references} has no reference for {listed(unknown)}")
         expected = {own[key]: expected[own[key]] for key in wanted}
         found = {key: path for key, path in found.items() if key in expected}
     if only_matching:
@@ -171,13 +171,17 @@ def _require_same_cases(
 ) -> None:
     missing = [case.name for key, case in expected.items() if key not in found]
     extra = [path.name for key, path in found.items() if key not in expected]
-    problems = []
-    if missing:
-        problems.append(f"{predictions} has no prediction for {_listed(missing)}")
-    if extra:
-        problems.append(f"{references} has no reference for {_listed(extra)}")
+    require_counterparts(
+        {f"{predictions} has no prediction for": missing, f"{references} has no reference for": extra},
+        "--only-matching scores the cases that have both",
+    )
+
+
+def require_counterparts(lacking: Mapping[str, Sequence[str]], advice: str) -> None:
+    """InputError where names lack their counterpart: what is said of them → the names, in natural order."""
+    problems = [f"{said} {listed(names)}" for said, names in lacking.items() if names]
     if problems:
-        raise InputError("; ".join(problems) + "; --only-matching scores the cases that have both")
+        raise InputError("; ".join([*problems, advice]))
 
 
 def _pair(case: CaseFiles, prediction: Path) -> MaskPair:
@@ -208,7 +212,3 @@ def require_same_axial_grid(found: Grid, prediction: Path, expected: Grid, what:
 
 def _rows(affine: np.ndarray) -> str:
     return str(np.round(affine[:3], 3).tolist())
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names, key=natural))

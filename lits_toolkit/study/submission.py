@@ -14,14 +14,20 @@ from rich.console import Console
 from rich.progress import track
 
 from lits_toolkit.data.case import CaseFiles, Grid
-from lits_toolkit.data.folders import natural
+from lits_toolkit.data.folders import listed
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import decode_nifti, encode_mask, without_ending
 from lits_toolkit.data.reading import read_grid, require_same_grid
 from lits_toolkit.errors import InputError, LitsError, OutputError
 from lits_toolkit.files import replacing
 from lits_toolkit.study.numbers import case_key, case_keys
-from lits_toolkit.study.pairs import find_masks, read_labels, require_one_file_each, require_same_axial_grid
+from lits_toolkit.study.pairs import (
+    find_masks,
+    read_labels,
+    require_counterparts,
+    require_one_file_each,
+    require_same_axial_grid,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +97,10 @@ def _entries(predictions: Path, volumes: Path) -> list[Entry]:
     masks = require_one_file_each(predictions, found, files)
     missing = [case.name for key, case in zip(keys, cases, strict=True) if key not in masks]
     extra = [path.name for key, path in masks.items() if key not in keys]
-    problems = []
-    if missing:
-        problems.append(f"{predictions} has no prediction for {_listed(missing)}")
-    if extra:
-        problems.append(f"{volumes} has no test volume for {_listed(extra)}")
-    if problems:
-        raise InputError("; ".join(problems) + "; a submission has one mask for each test volume and nothing else")
+    require_counterparts(
+        {f"{predictions} has no prediction for": missing, f"{volumes} has no test volume for": extra},
+        "a submission has one mask for each test volume and nothing else",
+    )
     entries = []
     for key, case in zip(keys, cases, strict=True):
         grid, prediction = read_grid(case.volume, case.series), masks[key]
@@ -111,7 +114,7 @@ def _test_cases(volumes: Path) -> list[CaseFiles]:
     cases = [case for case in cases if case_key(case.name).test] or cases
     unnumbered = [case.name for case in cases if case_key(case.name).test is None]
     if unnumbered:
-        raise InputError(f"{volumes}: expected test volumes named test-volume-N.nii, found {_listed(unnumbered)}")
+        raise InputError(f"{volumes}: expected test volumes named test-volume-N.nii, found {listed(unnumbered)}")
     return cases
 
 
@@ -131,7 +134,3 @@ def _require_same_mask(archive: zipfile.ZipFile, entry: Entry) -> None:
     different = np.count_nonzero(stored.grid.to_axial(stored.voxels) != expected)
     if different:
         raise OutputError(f"{entry.name}: {different} voxels differ from {entry.prediction}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(sorted(names, key=natural))
