@@ -40,7 +40,7 @@ def main() -> None:
     demo = DemoSettings(liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
     for stage, choices in CHOICES.items():
         for changed in choices:
-            settings = replace(train_settings(workspace, stage, demo), **changed)
+            settings = replace(train_settings(stage, demo), **changed)
             with tempfile.TemporaryDirectory() as folder:
                 started = time.perf_counter()
                 train(folder, *cases, settings, progress=False)

@@ -219,30 +219,32 @@ def models(json: bool = False, printed: bool = False) -> None:
 
 
 @app.command
-def train(workspace: Path, settings: Annotated[TrainSettings, tyro.conf.arg(name="")], overwrite: bool = False) -> None:
-    """Train one stage's network, or go on with a run that was interrupted.
+def train(
+    workspace: Path,
+    settings: Annotated[TrainSettings, tyro.conf.arg(name="")],
+    quick: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Train one stage's network, or go on with a run that was interrupted, or prolong it with more --epochs.
+
+    The defaults are the dissertation's recipe.
 
     Args:
         workspace: The study's folder, made by `lits prepare`.
         settings: What to train with.
+        quick: Take the demo's recipe, of minutes, for each setting that is left at its default.
         overwrite: Begin anew where another run's model is.
     """
     from lits_toolkit.models.catalogue import build_model
+    from lits_toolkit.study.training import train_in_study
     from lits_toolkit.study.workspace import Workspace
+    from lits_toolkit.training.settings import quicker
 
     study = Workspace(workspace).require()
     build_model(settings.model)
-    from lits_toolkit.training.run import train as train_model
-
-    split = study.split
-    folder = train_model(
-        study.model(settings.stage, settings.model),
-        study.prepared_cases(split.train),
-        study.prepared_cases(split.validation),
-        settings,
-        overwrite,
-    )
-    print(f"{settings.stage} model in {folder}")
+    chosen = quicker(settings) if quick else settings
+    folder = train_in_study(study, chosen, overwrite, tell=print)
+    _print_training(folder, chosen)
 
 
 @app.command
@@ -520,6 +522,28 @@ def _print_summary(summary: dict[str, Any]) -> None:
         distance = _figure(found["assd_mm"], ".2f")
         print(f"{group:10}{overlap}{distance:>10}{hits:>12}{found['false_alarms']:>14}")
     print(f"  {rules['tumor_lesions']}\n  hits: {rules['hits']}\n\n{summary['empty_cases']}")
+
+
+def _print_training(folder: Path, settings: TrainSettings) -> None:
+    """Which weights a run has left, and why it ended."""
+    from lits_toolkit.files import read_json
+    from lits_toolkit.models.storage import DESCRIPTION
+    from lits_toolkit.training.record import TRAIN, phase_rows, read_history
+
+    model = read_json(folder / DESCRIPTION)
+    epochs = len(phase_rows(read_history(folder), TRAIN))
+    if epochs < settings.epochs:
+        print(f"Ended after {epochs} of {settings.epochs} epochs: no lower validation loss in the last "
+              f"{settings.stop_after}")  # fmt: skip
+    kept = f"epoch {model['best_epoch']}" if model["phase"] == TRAIN else "the average of the last epochs"
+    print(f"{settings.stage} model in {folder}: {kept}, validation loss {model['validation_loss']:.4f}")
+    if model["dice"]:
+        groups = ", ".join(
+            f"{group} {_figure(model['dice'][f'dice_{group}'])}" for group in ("small", "medium", "large")
+        )
+        sizes = f"; by tumour size {groups}" if settings.stage == "tumor" else ""
+        where = "" if settings.stage == "liver" else f" inside the liver of {settings.liver}"
+        print(f"Dice of the whole validation cases{where}: {_figure(model['dice']['dice_per_case'])} per case{sizes}")
 
 
 def _print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> None:

@@ -169,24 +169,30 @@ def _prepare(workspace: Workspace, cases: list[CaseFiles], size: int) -> None:
         raise InputError(f"{len(refused)} errors in the cohort, the first: {refused[0].case}: {refused[0].message}")
 
 
-def train_settings(workspace: Workspace, stage: "Stage", settings: DemoSettings) -> "TrainSettings":
+def train_settings(stage: "Stage", settings: DemoSettings) -> "TrainSettings":
     """What a stage of the demo is trained with: half the resolution or crops, so that minutes suffice."""
-    from lits_toolkit.training.settings import TrainSettings
+    from lits_toolkit.training.settings import QUICK
 
     full = settings.size > 128
-    common = TrainSettings(MODEL, stage, batch_size=8 if full else 4, cases_together=settings.train, seed=settings.seed)
+    common = replace(
+        QUICK,
+        model=MODEL,
+        stage=stage,
+        batch_size=8 if full else 4,
+        cases_together=settings.train,
+        seed=settings.seed,
+        validate_every=0,
+    )
     if stage == "liver":  # every slice is seen a few times only: as it is, without geometric augmentation
         return replace(common, epochs=settings.liver_epochs, reduce=2 if full else 1, augment=False)
-    start = str(workspace.model("liver", MODEL))
-    return replace(common, epochs=settings.tumor_epochs, crop=128 if full else None, start_from=start)
+    crop = 128 if full else None
+    return replace(common, epochs=settings.tumor_epochs, crop=crop, start_from=f"liver/{MODEL}")
 
 
 def _train(workspace: Workspace, stage: "Stage", settings: DemoSettings) -> None:
-    from lits_toolkit.training.run import train
+    from lits_toolkit.study.training import train_in_study
 
-    split = workspace.split
-    cases = workspace.prepared_cases(split.train), workspace.prepared_cases(split.validation)
-    train(workspace.model(stage, MODEL), *cases, train_settings(workspace, stage, settings))
+    train_in_study(workspace, train_settings(stage, settings))
 
 
 def _predict(workspace: Workspace, cases: list[CaseFiles]) -> None:

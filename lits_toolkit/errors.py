@@ -25,5 +25,9 @@ class SettingError(LitsError):
     """A setting, a name or a combination of them is not known or not allowed."""
 
 
+class TrainingError(LitsError):
+    """Training cannot go on: the loss is no number any more."""
+
+
 class OutputError(LitsError):
     """A result cannot be written: read-only folder, full disk, or a file already there."""

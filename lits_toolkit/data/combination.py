@@ -6,9 +6,10 @@ import numpy as np
 
 from lits_toolkit.errors import SettingError
 
-Combination = Literal["mask", "centre"]
+Combination = Literal["mask", "add", "none", "centre"]
 """How the liver enters the tumour stage: `mask` leaves the CT inside it and zero outside, the first way of §3.1.7;
-`centre` also takes the liver's median off, so that a tumour of few HU is not small beside the step at its border."""
+`add` adds 1 to the CT inside it, the second way; `none` leaves the CT as it is; `centre` masks and also takes the
+liver's median off, so that a tumour of few HU is not small beside the step at its border."""
 
 
 def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarray:
@@ -18,6 +19,10 @@ def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarr
     """
     if how not in get_args(Combination):
         raise SettingError(f"combine: expected one of {', '.join(get_args(Combination))}, found {how!r}")
+    if how == "none":
+        return volume
+    if how == "add":
+        return volume + liver.astype(np.float32)
     inside = volume * liver
     if how == "centre" and liver.any():
         np.subtract(inside, np.median(volume[liver]), out=inside, where=liver)

@@ -12,10 +12,26 @@ from lits_toolkit.errors import SettingError
 if TYPE_CHECKING:
     from lits_toolkit.data.prepared import PreparedCase
 
-STAGES = ("liver", "tumor")
 DESIGNATIONS = ("all", "liver", "tumor")
-CONTEXT = 4
-"""Slices on either side of the one to segment, given to a 2D network as channels."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a network of some dimensions sees and segments at once."""
+
+    slices: int
+    """Adjacent axial slices that are segmented."""
+    context: int
+    """Further slices that are seen on either side of them."""
+
+    @property
+    def seen(self) -> int:
+        """All adjacent slices that are looked at."""
+        return self.slices + 2 * self.context
+
+
+REACH = {2: Reach(slices=1, context=4), 3: Reach(slices=4, context=2)}
+"""By dimensions (§3.1.2, w): nine slices as channels for the middle one; eight as a volume for the middle four."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +39,9 @@ class Sample:
     """One training sample of a stage."""
 
     image: np.ndarray
-    """(9, y, x) float32; zero beyond the volume's ends and, in the tumour stage, outside the liver."""
+    """(9, y, x) float32, or (1, 8, y, x) in 3D; zero beyond the volume's ends."""
     target: np.ndarray
-    """(y, x) uint8: 1 where the stage's object is."""
+    """(y, x) uint8, or (4, y, x) in 3D: 1 where the stage's object is; 0 beyond the volume's ends."""
 
 
 def designated_slices(case: "PreparedCase", designation: str) -> np.ndarray:
@@ -39,13 +55,21 @@ def designated_slices(case: "PreparedCase", designation: str) -> np.ndarray:
     return np.flatnonzero((case.mask_slices(0, slices) >= least).any(axis=(1, 2)))
 
 
-def sample(image: np.ndarray, mask: np.ndarray, index: int, stage: str) -> Sample:
-    """The sample whose middle slice is `index`, from a stage's (z, y, x) float32 input and the case's uint8 mask."""
-    low, high = max(index - CONTEXT, 0), min(index + CONTEXT + 1, len(image))
-    window = np.zeros((2 * CONTEXT + 1, *image.shape[1:]), np.float32)
-    window[low - index + CONTEXT : high - index + CONTEXT] = image[low:high]
-    target = mask[index] >= LIVER if stage == "liver" else mask[index] == TUMOR
-    return Sample(window, target.astype(np.uint8))
+def sample_starts(slices: np.ndarray, dimensions: int) -> np.ndarray:
+    """The first slices of the samples that segment each of `slices` once: in 3D blocks of four, counted from 0."""
+    step = REACH[dimensions].slices
+    return np.unique(slices // step) * step
+
+
+def sample(image: np.ndarray, target: np.ndarray, start: int, dimensions: int) -> Sample:
+    """The sample that segments the slices from `start` on.
+
+    `image` is a stage's (z, y, x) float32 input of a whole case, `target` its (z, y, x) bool object.
+    """
+    reach = REACH[dimensions]
+    seen = _slices(image, start - reach.context, start + reach.slices + reach.context)
+    wanted = _slices(target, start, start + reach.slices).astype(np.uint8)
+    return Sample(seen, wanted[0]) if dimensions == 2 else Sample(seen[None], wanted)
 
 
 def epoch_order(
@@ -62,3 +86,11 @@ def epoch_order(
         for position in random.permutation(len(pairs)):
             case, index = pairs[position]
             yield int(case), int(index)
+
+
+def _slices(volume: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """A copy of the slices [start, stop), zero beyond the ends."""
+    found = np.zeros((stop - start, *volume.shape[1:]), volume.dtype)
+    low, high = max(start, 0), min(stop, len(volume))
+    found[low - start : high - start] = volume[low:high]
+    return found

@@ -45,36 +45,50 @@ def predict_mask(
     thresholds = thresholds or Thresholds()
     if liver is None:
         assert liver_model is not None
-        image = _network_input(volume, liver_model)
-        slices = np.arange(len(image))
-        probability = probability_volume(liver_model.network, image, slices, batch_size, _of(progress, "liver"))
-        liver = from_network_grid(probability, volume.shape) > thresholds.liver
-        liver = largest_component(liver)
+        liver = predict_liver(volume, liver_model, thresholds, batch_size, _of(progress, "liver"))
     mask = np.full(volume.shape, BACKGROUND, np.uint8)
     mask[liver] = LIVER
-    if liver.any():
-        mask[_tumor(volume, liver, tumor_model, thresholds, batch_size, _of(progress, "tumor"))] = TUMOR
+    mask[predict_tumor(volume, liver, tumor_model, thresholds, batch_size, _of(progress, "tumor"))] = TUMOR
     return mask
 
 
-def _tumor(
+def predict_liver(
+    volume: np.ndarray,
+    model: Model,
+    thresholds: Thresholds | None = None,
+    batch_size: int = 8,
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """The first stage: (z, y, x) int16 HU to the (z, y, x) bool liver, one face-connected component (§3.1.6)."""
+    image = network_input(volume, model)
+    probability = probability_volume(model.network, image, np.arange(len(image)), batch_size, progress)
+    thresholds = thresholds or Thresholds()
+    return largest_component(from_network_grid(probability, volume.shape) > thresholds.liver)
+
+
+def predict_tumor(
     volume: np.ndarray,
     liver: np.ndarray,
     model: Model,
-    thresholds: Thresholds,
-    batch_size: int,
-    progress: Callable[[int], None] | None,
+    thresholds: Thresholds | None = None,
+    batch_size: int = 8,
+    progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    inside = mask_to_network_grid(liver.astype(np.uint8), model.size) > 0
-    image = combine(_network_input(volume, model), inside, model.combination)
+    """The second stage: (z, y, x) int16 HU and bool liver to the (z, y, x) bool tumours inside it (§3.1.7, §3.1.8)."""
+    thresholds = thresholds or Thresholds()
     slices = np.flatnonzero(liver.any(axis=(1, 2)))
+    if not len(slices):
+        return np.zeros(volume.shape, bool)
+    inside = mask_to_network_grid(liver.astype(np.uint8), model.size) > 0
+    image = combine(network_input(volume, model), inside, model.combination)
     probability = probability_volume(model.network, image, slices, batch_size, progress)
     probability = from_network_grid(probability, volume.shape)
     found = (probability > thresholds.tumor) & liver
     return drop_unsure_components(found, probability, thresholds.tumor_component)
 
 
-def _network_input(volume: np.ndarray, model: Model) -> np.ndarray:
+def network_input(volume: np.ndarray, model: Model) -> np.ndarray:
+    """(z, y, x) int16 HU to (z, size, size) float32 in [0, 1] on a model's grid, as cases are prepared to train on."""
     return normalise(to_network_grid(volume, model.size, model.window), model.window)
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lits_toolkit.data.sampling import REACH, sample_starts
+
 if TYPE_CHECKING:
     from lits_toolkit.models.network import Network
 
@@ -24,12 +26,9 @@ def probability_volume(
     """
     import torch
 
-    from lits_toolkit.models.network import CONTEXT_2D, SLICES_OUT_3D
-
-    volumetric = network.dimensions == 3
-    step = SLICES_OUT_3D if volumetric else 1
-    context = CONTEXT_2D if not volumetric else SLICES_OUT_3D // 2
-    starts = np.unique(slices // step) * step
+    volumetric, reach = network.dimensions == 3, REACH[network.dimensions]
+    step, context = reach.slices, reach.context
+    starts = sample_starts(slices, network.dimensions)
     height = image.shape[0]
     padded = np.pad(image, ((context, context + step), (0, 0), (0, 0)))
     probability = np.zeros(image.shape, np.float32)
@@ -37,7 +36,7 @@ def probability_volume(
     with torch.inference_mode():
         for first in range(0, len(starts), batch_size):
             batch = starts[first : first + batch_size]
-            windows = np.stack([padded[start : start + step + 2 * context] for start in batch])
+            windows = np.stack([padded[start : start + reach.seen] for start in batch])
             images = torch.from_numpy(windows[:, None] if volumetric else windows).to(device)
             if not volumetric:
                 images = images.contiguous(memory_format=torch.channels_last)

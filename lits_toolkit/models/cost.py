@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lits_toolkit.data.sampling import REACH
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -18,9 +20,8 @@ class Cost:
 
 def input_shape(dimensions: int, size: int = 256) -> tuple[int, ...]:
     """(batch, channels, [z,] y, x) of one input: nine slices as channels in 2D, a block of eight in 3D."""
-    from lits_toolkit.models.network import CONTEXT_2D, SLICES_IN_3D
-
-    channels = (2 * CONTEXT_2D + 1,) if dimensions == 2 else (1, SLICES_IN_3D)
+    seen = REACH[dimensions].seen
+    channels = (seen,) if dimensions == 2 else (1, seen)
     return (1, *channels, size, size)
 
 

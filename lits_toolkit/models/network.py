@@ -6,14 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import SettingError
 from lits_toolkit.models.blocks import BLOCKS, CONV, CONV_TRANSPOSED, BlockShape, convolution
 from lits_toolkit.models.encoders import Encoder, EncoderLayer
 
-CONTEXT_2D = 4
-"""In 2D a slice is seen with this many neighbours on either side, as channels."""
-SLICES_IN_3D, SLICES_OUT_3D = 8, 4
-"""In 3D a block of 8 slices gives the masks of its middle 4."""
 HEAD_EXPANSION = 4
 SKIP_LAYERS = (5, 3, 2, 1)
 """The encoder layers, counted from 1, whose outputs the four decoder stages take, the deepest first."""
@@ -42,7 +39,7 @@ class EfficientUNet(Network):
         super().__init__()
         self.dimensions = dimensions = encoder.dimensions
         layers, activation = encoder.layers, BLOCKS[encoder.block].activation
-        channels = 2 * CONTEXT_2D + 1 if dimensions == 2 else 1
+        channels = REACH[2].seen if dimensions == 2 else 1
         stride = (2,) * dimensions if dimensions == 2 else (1, 2, 2)
         self.stem = convolution(dimensions, channels, layers[0].features_in, 3, stride, activation=activation)
         self.encoder = nn.ModuleList(_encoder_layer(dimensions, encoder.block, layer) for layer in layers)

@@ -1,5 +1,6 @@
 """A model on disk: a folder with `model.json` and `weights.safetensors`."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,17 @@ def save_model(folder: str | Path, network: "Network", description: dict[str, An
     with replacing(folder / WEIGHTS) as partial:
         partial.write_bytes(save(weights))
     write_json(folder / DESCRIPTION, description)
+
+
+def weights_fingerprint(folder: str | Path) -> str:
+    """A hash of a model's weights, by which what was made with them is told from what other ones made.
+
+    InputError where the folder holds none.
+    """
+    try:
+        return hashlib.blake2b((Path(folder) / WEIGHTS).read_bytes(), digest_size=16).hexdigest()
+    except OSError as error:
+        raise InputError(f"{folder} is no model folder: it has no {WEIGHTS}; `lits train` makes one") from error
 
 
 def load_model(folder: str | Path) -> Model:

@@ -1,226 +1,256 @@
 """One training run: from prepared cases to a model folder, resumable at every epoch."""
 
-import csv
+import importlib.util
 import logging
 import math
-import time
+import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import SettingError
 from lits_toolkit.files import output_folder, read_json, remove, replacing, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, load_model, save_model
-from lits_toolkit.training.samples import EpochSampler, SliceDataset, in_order
+from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, Model, load_model, save_model
+from lits_toolkit.training.averaging import WeightAverage, renew_batch_norm
+from lits_toolkit.training.estimate import BATCHES, Estimate, estimate
+from lits_toolkit.training.losses import class_weights
+from lits_toolkit.training.record import (
+    AVERAGE,
+    AVERAGE_CHECKPOINT,
+    CHECKPOINT,
+    HISTORY,
+    LOWEST_CHECKPOINT,
+    SWA,
+    TRAIN,
+    EachEpoch,
+    Record,
+    Row,
+    losses,
+    phase_rows,
+    write_history,
+)  # fmt: skip
+from lits_toolkit.training.resume import (
+    TRAINED,
+    TrainingCases,
+    common_size,
+    describe,
+    history_of_same_run,
+    is_finished,
+    is_trained,
+    without_average,
+)  # fmt: skip
+from lits_toolkit.training.samples import CaseDataset, EpochSampler, in_order
 from lits_toolkit.training.settings import TrainSettings
-from lits_toolkit.training.task import SegmentationTask
-
-HISTORY, CHECKPOINT = "history.csv", "last.ckpt"
-SCORES = ("validation_loss", "validation_dice")
-COLUMNS = ("epoch", "train_loss", "validation_loss", "validation_dice", "learning_rate", "seconds")
+from lits_toolkit.training.start import begin_with
+from lits_toolkit.training.task import INPUT_PIXELS, SegmentationTask
+from lits_toolkit.training.validation import DICE, WholeDice, measure_dice
 
 
 def train(
     folder: str | Path,
-    train_cases: Sequence[Path],
-    validation_cases: Sequence[Path],
+    cases: TrainingCases,
     settings: TrainSettings,
     overwrite: bool = False,
     progress: bool = True,
+    each_epoch: EachEpoch | None = None,
+    tell: Callable[[Estimate], None] | None = None,
 ) -> Path:
     """Train a network into the model folder `folder` and return it.
 
-    The cases are prepared ones (.b2nd) with masks. Interrupted at any moment, the same call goes on from the last
-    finished epoch; finished, it returns at once, or goes on where `settings.epochs` are more than before, on the
-    cosine of the longer run. The folder's weights are those of the lowest validation loss: the Dice of a few cases
-    jumps. Raises SettingError where the folder holds a run of other settings and `overwrite` is False, InputError
-    where a case cannot be trained on.
+    Killed at any moment, the same call goes on from the last finished epoch and ends with the same weights; finished,
+    it returns at once, or goes on where `settings.epochs` are more than before (with the cosine schedule, on that of
+    the longer run). The folder's weights are those with the lowest validation loss. `each_epoch` is called with the
+    rows of `history.csv` so far, `tell` with an estimate before the run starts.
+
+    Raises:
+        SettingError: The settings do not go together, or the folder holds a run of other ones and `overwrite` is False.
+        InputError: A case cannot be trained on.
+        TrainingError: The loss became infinite or no number.
     """
     folder = Path(folder)
-    if build_model(settings.model).dimensions != 2:  # told, as an unknown name is, before anything is read
-        raise SettingError(f"{settings.model}: 3D networks cannot be trained yet, take one whose name begins with 2d")
-    prepared = [PreparedCase(Path(p)) for p in train_cases], [PreparedCase(Path(p)) for p in validation_cases]
-    size, window = _common_grid([*prepared[0], *prepared[1]])
-    if size % (32 * settings.reduce):
-        raise SettingError(f"reduce {settings.reduce}: expected a size of 32 times it or a multiple, found {size}")
-    if settings.crop is not None and settings.crop > size // settings.reduce:
-        raise SettingError(f"crop: expected at most the slices' own {size // settings.reduce}, found {settings.crop}")
-    description = {
-        "name": settings.model,
-        "stage": settings.stage,
-        "size": size // settings.reduce,
-        "window": list(window),
-        "settings": asdict(settings),
-        "train_cases": [case.name for case in prepared[0]],
-        "validation_cases": [case.name for case in prepared[1]],
-        "versions": {package: version(package) for package in ("lits-toolkit", "torch", "lightning")},
-    }
-    history = [] if overwrite else _history_of_same_run(folder, description)
-    if len(history) == settings.epochs:
+    network = build_model(settings.model)
+    size, window = common_size(cases, settings)
+    description = describe(settings, cases, size, window)
+    history = [] if overwrite else history_of_same_run(folder, description)
+    if is_finished(folder, history, settings):
         return folder
 
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
-    samples, held_out = (
-        SliceDataset(cases, settings.stage, settings.designation, crop, settings.reduce, together, settings.combine)
-        for cases, crop, together in ((prepared[0], settings.crop, settings.cases_together), (prepared[1], None, 1))
-    )
-    sampler = EpochSampler(samples.slices, settings.seed, settings.cases_together)
-    batches = DataLoader(samples, settings.batch_size, sampler=sampler, num_workers=settings.workers, drop_last=True)
-    checks = DataLoader(held_out, settings.batch_size, sampler=in_order(held_out.slices), num_workers=settings.workers)
+    train_cases, held_out_cases = ([PreparedCase(Path(p)) for p in part] for part in (cases.train, cases.validation))
+    samples = CaseDataset(train_cases, settings, network.dimensions, cases.train_livers)
+    held_out = CaseDataset(held_out_cases, settings, network.dimensions, cases.validation_livers, whole=True)
+    sampler = EpochSampler(samples.starts, settings.seed, settings.cases_together)
+    batches, checks = _load(samples, settings, sampler), _load(held_out, settings, in_order(held_out.starts))
     if not len(batches):
         raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
+    weights = class_weights(samples.class_counts()) if settings.class_weights == "training" else settings.class_weights
+    names = {"training": description["train_cases"], "validation": description["validation_cases"]}
+    pixels = INPUT_PIXELS * (settings.crop * settings.reduce / size if settings.crop else 1)
+    task = SegmentationTask(settings, len(batches), weights, pixels, names)
+    if settings.start_from is not None and not history:
+        begin_with(task.network, settings, folder)
+    if history:  # the best epoch and the precision so far; the run may be longer from here on
+        description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
+    elif tell or settings.precision == "auto":
+        found = _estimate(task, samples, sampler)
+        description["precision"] = found.precision
+        if tell:
+            tell(found)
     output_folder(folder)
     if overwrite:
-        for name in (CHECKPOINT, HISTORY, WEIGHTS, DESCRIPTION):
+        for name in (CHECKPOINT, LOWEST_CHECKPOINT, AVERAGE_CHECKPOINT, HISTORY, WEIGHTS, TRAINED, DESCRIPTION):
             remove(folder / name)
-    if history:  # the best epoch so far stays the best; the run is longer from here on
-        description = read_json(folder / DESCRIPTION) | description
-        write_json(folder / DESCRIPTION, description)
-    task = SegmentationTask(settings, steps=settings.epochs * len(batches))
-    if settings.start_from is not None and not history:
-        _begin_with(task, Path(settings.start_from))
-    record = _Record(folder, description, history, progress)
+
+    def whole(model: Model) -> WholeDice:
+        return measure_dice(model, cases.originals, cases.validation_livers)
+
+    run = _Run(folder, task, batches, checks, description, whole, progress, each_epoch)
     with _quiet_lightning():
+        if not is_trained(history, settings):
+            history = without_average(folder, description, history)
+            run.fit(history, settings.epochs, folder / CHECKPOINT if history else None)
+        if settings.swa_epochs:
+            run.fit_average(history)
+    run.note_dice(history)
+    return folder
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What both phases of a run share."""
+
+    folder: Path
+    task: SegmentationTask
+    batches: DataLoader
+    checks: DataLoader
+    description: dict[str, Any]
+    whole: Callable[[Model], WholeDice]
+    progress: bool
+    each_epoch: EachEpoch | None
+
+    def fit(
+        self, history: list[Row], epochs: int, checkpoint: Path | None, average: WeightAverage | None = None
+    ) -> lightning.Trainer:
+        """Train to the given epoch, from a checkpoint on where there is one; `history` grows by a row per epoch."""
+        record = Record(
+            self.folder, self.description, history, self.whole, average, self.progress, self.each_epoch
+        )  # fmt: skip
         trainer = lightning.Trainer(
-            max_epochs=settings.epochs,
+            max_epochs=epochs,
             accelerator="auto",
             devices=1,
-            logger=False,
+            precision="bf16-mixed" if self.description["precision"] == "bf16" else "32-true",
+            logger=_logger(self.folder),
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            gradient_clip_val=5.0,
+            gradient_clip_val=self.task.settings.gradient_clip or None,
             callbacks=[record],
         )
-        checkpoint = folder / CHECKPOINT if history else None
         try:
-            trainer.fit(task, batches, checks, ckpt_path=checkpoint, weights_only=True)
+            trainer.fit(self.task, self.batches, self.checks, ckpt_path=checkpoint, weights_only=True)
         except SystemExit as stop:  # how Lightning ends after Ctrl-C
             raise KeyboardInterrupt from stop
         finally:
             record.bar.stop()
-    return folder
+        return trainer
 
-
-def read_history(folder: str | Path) -> list[dict[str, float]]:
-    """The rows of `history.csv` in a model folder, an empty list where no epoch is finished; "epoch" is an int."""
-    path = Path(folder) / HISTORY
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        rows = csv.DictReader(file)
-        return [{name: int(v) if name == "epoch" else float(v) for name, v in row.items()} for row in rows]
-
-
-class _Record(lightning.Callback):
-    """After each epoch: a row of history, the best weights, the state to resume from; a bar in between."""
-
-    def __init__(self, folder: Path, description: dict[str, Any], history: list[dict[str, float]], show: bool) -> None:
-        self.folder = folder
-        self.description = description
-        self.history = history
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(),
-            disable=not show,
-        )  # fmt: skip
-
-    def on_train_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        """Show the bar where the run begins or goes on."""
-        steps = int(trainer.num_training_batches)
-        label = f"{self.description['stage']} {self.description['name']}"
-        self.task = self.bar.add_task(
-            label, total=(trainer.max_epochs or 0) * steps, completed=trainer.global_step, state=""
-        )
-        self.bar.start()
-
-    def on_train_epoch_start(self, *_: Any) -> None:
-        """Start the epoch's clock."""
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """One step further."""
-        self.bar.advance(self.task)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
-        """Write what the epoch gave; the checkpoint last, so that it never runs ahead of the history."""
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {
-            "epoch": trainer.current_epoch + 1,
-            "train_loss": metrics["train_loss"],
-            "validation_loss": metrics["validation_loss"],
-            "validation_dice": metrics["validation_dice"],
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "seconds": time.perf_counter() - self.started,
-        }
-        best = min((past["validation_loss"] for past in self.history), default=math.inf)
-        self.history.append(row)
-        if row["validation_loss"] < best:
-            self.description |= {"best_epoch": row["epoch"]} | {key: row[key] for key in SCORES}
-            assert isinstance(task, SegmentationTask)
+    def fit_average(self, history: list[Row]) -> None:
+        """SWA: further epochs at a constant rate from the lowest training loss; their weights' average is judged."""
+        settings, task = self.task.settings, self.task
+        task.averaging, average = True, WeightAverage()
+        lowest = min(phase_rows(history, TRAIN), key=lambda row: row["train_loss"])
+        begun = phase_rows(history, SWA)
+        checkpoint = self.folder / (AVERAGE_CHECKPOINT if begun else LOWEST_CHECKPOINT)
+        epochs = lowest["epoch"] + settings.swa_epochs
+        trainer = self.fit(history, epochs, checkpoint, average)
+        average.apply_to(task.network)
+        task.to(trainer.strategy.root_device)
+        renew_batch_norm(task.network, self._images(trainer.strategy.root_device))
+        loss = float(trainer.validate(task, self.checks, verbose=False)[0]["validation_loss"])
+        task.network.eval()
+        dice = self.whole(Model(task.network, self.description)) if settings.validate_every else WholeDice()
+        if loss < min(losses(history)):
+            if not (self.folder / TRAINED).is_file():
+                with replacing(self.folder / TRAINED) as partial:
+                    shutil.copyfile(self.folder / WEIGHTS, partial)
+            self.description.update(best_epoch=epochs, phase=AVERAGE, validation_loss=loss)
             save_model(self.folder, task.network, self.description)
-        with replacing(self.folder / HISTORY) as partial, partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.history)
-        with replacing(self.folder / CHECKPOINT) as partial:
-            trainer.save_checkpoint(partial)
-        state = f"epoch {row['epoch']}  loss {row['train_loss']:.3f}  Dice {row['validation_dice']:.3f}"
-        self.bar.update(self.task, state=state)
+        nothing = dict.fromkeys(("train_loss", "learning_rate", "seconds"), math.nan)
+        history.append({"epoch": epochs, "phase": AVERAGE, "validation_loss": loss} | nothing | asdict(dice))
+        write_history(self.folder, history)
+        remove(self.folder / AVERAGE_CHECKPOINT)
+
+    def note_dice(self, history: list[Row]) -> None:
+        """Write the Dice of the weights that are kept into `model.json`."""
+        description = self.description
+        kept = next(r for r in history if (r["phase"], r["epoch"]) == (description["phase"], description["best_epoch"]))
+        dice = WholeDice(**{name: kept[name] for name in DICE})
+        if not dice.measured and self.task.settings.validate_every:
+            dice = self.whole(load_model(self.folder))
+        description["dice"] = asdict(dice) if dice.measured else None
+        write_json(self.folder / DESCRIPTION, description)
+
+    def _images(self, device: torch.device) -> Iterator[Tensor]:
+        """Of all training samples, in order and not augmented; a last one by itself, which has no variance, is left."""
+        dataset, size = self.batches.dataset, self.task.settings.batch_size
+        assert isinstance(dataset, CaseDataset)
+        alone = len(dataset) % size == 1
+        for images, _, _ in DataLoader(dataset, size, sampler=in_order(dataset.starts), drop_last=alone):
+            yield images.to(device, memory_format=self.task.memory_format)
 
 
-def _begin_with(task: SegmentationTask, folder: Path) -> None:
-    """Take another model's weights; SettingError where it is another network's."""
-    model = load_model(folder)
-    if model.name != task.settings.model:
-        raise SettingError(f"start_from: expected a model of {task.settings.model}, found {model.name} in {folder}")
-    task.network.load_state_dict(model.network.state_dict())
+def _load(samples: CaseDataset, settings: TrainSettings, order: Any) -> DataLoader:
+    """Batches in some order; incomplete ones only where the order is no epoch's.
+
+    Readers are started afresh, not forked: a fork of a process with threads, such as a notebook's kernel, can hang.
+    """
+    return DataLoader(
+        samples,
+        settings.batch_size,
+        sampler=order,
+        num_workers=settings.workers,
+        drop_last=isinstance(order, EpochSampler),
+        multiprocessing_context="spawn" if settings.workers else None,
+        persistent_workers=settings.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
-def _history_of_same_run(folder: Path, description: dict[str, Any]) -> list[dict[str, float]]:
-    """The epochs that this very run has behind it."""
-    if not (folder / CHECKPOINT).is_file():
-        return []
-    saved = read_json(folder / DESCRIPTION)
-    fields = ("size", "window", "train_cases", "validation_cases")
-    differing = [key for key in fields if saved.get(key) != description[key]]
-    state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    history = read_history(folder)[: state["epoch"] + 1]
-    old, new = saved["settings"], description["settings"]
-    differing += [
-        f"{key} {old.get(key)!r} → {new[key]!r}" for key in new if key != "epochs" and old.get(key) != new[key]
+def _estimate(task: SegmentationTask, samples: CaseDataset, sampler: EpochSampler) -> Estimate:
+    size = task.settings.batch_size
+    first = islice(sampler, BATCHES * size)
+    taken = [samples[index] for index in first]
+    batches = [
+        (torch.stack([image for image, _, _ in batch]), torch.stack([target for _, target, _ in batch]))
+        for batch in (taken[start : start + size] for start in range(0, len(taken), size))
     ]
-    if new["epochs"] < len(history):
-        differing.append(f"{len(history)} epochs done → {new['epochs']}")
-    if differing:
-        raise SettingError(
-            f"{folder} holds a run of other settings ({'; '.join(differing)}): "
-            "give the same ones to go on with it, or --overwrite to begin anew"
-        )
-    return history
+    decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
+    held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
+    return estimate(task, batches, len(samples), decoded * held)
 
 
-def _common_grid(cases: Sequence[PreparedCase]) -> tuple[int, tuple[int, int]]:
-    grids = {(case.shape[1], case.window) for case in cases}
-    if len(grids) != 1:
-        raise InputError(f"the prepared cases differ in size or window ({sorted(grids)}): prepare them alike")
-    unmarked = [case.name for case in cases if not case.has_mask]
-    if unmarked:
-        raise InputError(f"no reference mask to learn from: {', '.join(unmarked)}")
-    return grids.pop()
+def _logger(folder: Path) -> Any:
+    """TensorBoard where it is installed, in the model's folder."""
+    if importlib.util.find_spec("tensorboard") is None:
+        return False
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name="", version="tensorboard")
 
 
 @contextmanager

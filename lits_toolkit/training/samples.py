@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,80 +11,114 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from lits_toolkit.data.case import LIVER, TUMOR
-from lits_toolkit.data.combination import Combination, combine
+from lits_toolkit.data.combination import combine
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.data.sampling import designated_slices, epoch_order, sample
+from lits_toolkit.data.sampling import REACH, designated_slices, epoch_order, sample, sample_starts
 from lits_toolkit.errors import InputError
+from lits_toolkit.training.livers import read_liver
+from lits_toolkit.training.settings import TrainSettings
 
 Index = tuple[int, int, int]
-"""Case, slice, and the seed of this sample's crop."""
+"""Case, first slice to segment, and the seed of this sample's crop."""
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images (n, 9, y, x) or, in 3D, (n, 1, 8, y, x) float32; targets (n, y, x) or (n, 4, y, x) uint8 of 0 and 1; and
+(n, 2) int64, the case's number and the first slice of each."""
 
 
-class SliceDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Images (9, y, x) float32 and targets (y, x) uint8 of one stage, addressed by `Index`.
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    image: np.ndarray
+    """(z, y, x) float32, the stage's input."""
+    target: np.ndarray
+    """(z, y, x) bool, the stage's object."""
 
-    The last `cases_in_memory` cases stay decoded: the order of an epoch asks for few at a time, so that each is read
-    once per epoch.
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.image.nbytes + self.target.nbytes
+
+
+class CaseDataset(Dataset[Batch]):
+    """The samples of one stage, addressed by `Index`.
+
+    The last cases stay decoded: the order of an epoch asks for few at a time, so that each is read once per epoch.
+    With `livers`, the tumour stage sees these (from `predict_livers`, one for each case) instead of the reference's,
+    and learns the tumours inside them. Raises InputError where no case has a designated slice.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        stage: str,
-        designation: str,
-        crop: int | None = None,
-        reduce: int = 1,
-        cases_in_memory: int = 1,
-        combination: Combination = "mask",
+        settings: TrainSettings,
+        dimensions: int,
+        livers: Sequence[Path] = (),
+        whole: bool = False,
     ) -> None:
         self.cases = list(cases)
-        self.stage = stage
-        self.crop = crop
-        self.reduce = reduce
-        self.cases_in_memory = cases_in_memory
-        self.combination = combination
-        self.decoded: OrderedDict[int, tuple[np.ndarray, np.ndarray]] = OrderedDict()
-        self.slices = [designated_slices(case, designation) for case in self.cases]
-        if not any(len(slices) for slices in self.slices):
-            raise InputError(f"none of the {len(self.cases)} cases has a slice with {designation}: nothing to train on")
-        self.boxes = [_liver_box(case, reduce) for case in self.cases] if crop else []
+        self.settings = settings
+        self.dimensions = dimensions
+        self.livers = list(livers)
+        self.crop = None if whole else settings.crop
+        self.cases_in_memory = 1 if whole else settings.cases_together
+        self.decoded: OrderedDict[int, _Decoded] = OrderedDict()
+        wanted = settings.designation
+        self.starts = [sample_starts(designated_slices(case, wanted), dimensions) for case in self.cases]
+        if not any(len(starts) for starts in self.starts):
+            raise InputError(f"none of the {len(self.cases)} cases has a slice with {wanted}: nothing to train on")
+        self.boxes = [_liver_box(case, settings.reduce) for case in self.cases] if self.crop else []
 
     def __len__(self) -> int:
-        return sum(len(slices) for slices in self.slices)
+        return sum(len(starts) for starts in self.starts)
 
-    def __getitem__(self, index: Index) -> tuple[Tensor, Tensor]:
-        case, middle, seed = index
-        image, mask = self._decode(case)
+    def __getitem__(self, index: Index) -> Batch:
+        case, start, seed = index
+        decoded = self._decode(case)
+        image, target = decoded.image, decoded.target
         if self.crop:
-            y, x = _corner(self.boxes[case], mask.shape[1:], self.crop, np.random.default_rng(seed))
+            y, x = _corner(self.boxes[case], image.shape[1:], self.crop, np.random.default_rng(seed))
             where = np.s_[:, y : y + self.crop, x : x + self.crop]
-            image, mask = image[where], mask[where]
-        found = sample(image, mask, middle, self.stage)
-        return torch.from_numpy(found.image), torch.from_numpy(found.target)
+            image, target = image[where], target[where]
+        found = sample(image, target, start, self.dimensions)
+        return torch.from_numpy(found.image), torch.from_numpy(found.target), torch.tensor([case, start])
 
-    def _decode(self, case: int) -> tuple[np.ndarray, np.ndarray]:
-        """(z, y, x) float32 input of the stage and uint8 mask of a case, reduced as `to_network_grid` does it."""
+    def class_counts(self) -> tuple[int, int]:
+        """Pixels of background and of the stage's object in the slices of all samples, uncropped and unreduced."""
+        least, slices = LIVER if self.settings.stage == "liver" else TUMOR, REACH[self.dimensions].slices
+        filled = pixels = 0
+        for case, starts in zip(self.cases, self.starts, strict=True):
+            for start in starts.tolist():
+                mask = case.mask_slices(start, min(start + slices, case.shape[0]))
+                filled, pixels = filled + int(np.count_nonzero(mask >= least)), pixels + mask.size
+        return pixels - filled, filled
+
+    def _decode(self, case: int) -> _Decoded:
+        """A case, reduced as `to_network_grid` does it."""
         if case in self.decoded:
             self.decoded.move_to_end(case)
             return self.decoded[case]
-        prepared = self.cases[case]
-        volume, mask = (read(0, prepared.shape[0]) for read in (prepared.volume_slices, prepared.mask_slices))
-        if self.reduce > 1:
-            liver, tumor = (_means(mask >= label, self.reduce) >= 0.5 for label in (LIVER, TUMOR))
-            volume, mask = _means(volume, self.reduce), liver.astype(np.uint8) + tumor
-        if self.stage == "tumor":
-            volume = combine(volume, mask >= LIVER, self.combination)
-        self.decoded[case] = volume, mask
+        self.decoded[case] = self._read(case)
         while len(self.decoded) > self.cases_in_memory:
             self.decoded.popitem(last=False)
-        return volume, mask
+        return self.decoded[case]
+
+    def _read(self, case: int) -> _Decoded:
+        prepared, reduce = self.cases[case], self.settings.reduce
+        volume, mask = (read(0, prepared.shape[0]) for read in (prepared.volume_slices, prepared.mask_slices))
+        liver, tumor = mask >= LIVER, mask == TUMOR
+        seen = read_liver(self.livers[case]) if self.livers else liver
+        if reduce > 1:
+            volume = _means(volume, reduce)
+            liver, tumor, seen = (_means(region, reduce) >= 0.5 for region in (liver, tumor, seen))
+        if self.settings.stage == "liver":
+            return _Decoded(volume, liver)
+        return _Decoded(combine(volume, seen, self.settings.combine), tumor & seen)
 
 
 class EpochSampler(Sampler[Index]):
     """The order of §3.1.2, drawn anew for each epoch from the seed and the epoch's number alone."""
 
-    def __init__(self, slices: Sequence[np.ndarray], seed: int, cases_together: int) -> None:
-        self.slices = slices
+    def __init__(self, starts: Sequence[np.ndarray], seed: int, cases_together: int) -> None:
+        self.starts = starts
         self.seed = seed
         self.cases_together = cases_together
         self.epoch = 0
@@ -92,17 +128,17 @@ class EpochSampler(Sampler[Index]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return sum(len(slices) for slices in self.slices)
+        return sum(len(starts) for starts in self.starts)
 
     def __iter__(self) -> Iterator[Index]:
         random = np.random.default_rng([self.seed, self.epoch])
-        for case, middle in epoch_order(self.slices, random, self.cases_together):
-            yield case, middle, int(random.integers(2**31))
+        for case, start in epoch_order(self.starts, random, self.cases_together):
+            yield case, start, int(random.integers(2**31))
 
 
-def in_order(slices: Sequence[np.ndarray]) -> list[Index]:
-    """Every designated slice once, case by case: the order of validation."""
-    return [(case, int(middle), 0) for case, found in enumerate(slices) for middle in found]
+def in_order(starts: Sequence[np.ndarray]) -> list[Index]:
+    """Every sample once, case by case: the order of validation."""
+    return [(case, int(start), 0) for case, found in enumerate(starts) for start in found]
 
 
 def _means(array: np.ndarray, factor: int) -> np.ndarray:

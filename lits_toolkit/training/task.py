@@ -1,7 +1,7 @@
-"""What is learnt and how: the network, its loss, its optimiser, as a Lightning module."""
+"""What is learnt and how: the step, its loss, its optimiser and schedule, as a Lightning module."""
 
-import math
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightning
@@ -9,80 +9,106 @@ import torch
 from torch import Tensor
 
 from lits_toolkit.data.augmentation import UNCHANGED, Augmentation, augment
+from lits_toolkit.errors import TrainingError
 from lits_toolkit.models.catalogue import build_model
-from lits_toolkit.training.losses import LOSSES
+from lits_toolkit.models.network import Network
+from lits_toolkit.training.lookahead import Lookahead
+from lits_toolkit.training.losses import build_loss
+from lits_toolkit.training.samples import Batch
+from lits_toolkit.training.schedule import cosine, warm_up
 from lits_toolkit.training.settings import TrainSettings
+
+INPUT_PIXELS = 256
+"""The input's side in which Table 3.1 gives shifts."""
 
 
 class SegmentationTask(lightning.LightningModule):
-    """One stage's network in training.
+    """One stage's network in training, on batches of `CaseDataset`."""
 
-    A batch is (images (n, 9, y, x) float32, targets (n, y, x) uint8). Augmentation happens here, on the
-    batch and on its device. Validation reports the loss and the global Dice of the designated slices at the
-    network's resolution; the Dice of whole volumes is `lits evaluate`'s.
-    """
-
-    def __init__(self, settings: TrainSettings, steps: int) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        steps_per_epoch: int,
+        class_weights: tuple[float, ...] | None = None,
+        pixels: float = INPUT_PIXELS,
+        cases: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
-        self.steps = steps
-        self.network = build_model(settings.model)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.loss = LOSSES[settings.loss]
-        table = Augmentation() if settings.augment else UNCHANGED
-        self.augmentation = replace(table, flip=0.5 * settings.mirrors, gain=settings.gain)
-        self.counts = torch.zeros(3)
+        self.steps_per_epoch = steps_per_epoch
+        self.network: Network = build_model(settings.model)
+        self.memory_format = torch.channels_last if self.network.dimensions == 2 else torch.channels_last_3d
+        self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.loss = build_loss(settings.loss, class_weights)
+        self.augmentation = replace(
+            Augmentation() if settings.augment else UNCHANGED, flip=0.5 * settings.mirrors, gain=settings.gain
+        )
+        self.pixels = pixels
+        self.cases = cases or {}
+        """Names of the cases of "training" and "validation", for messages."""
+        self.reduction = 1.0
+        """By which plateaus have reduced the learning rate so far."""
+        self.averaging = False
+        """Whether this is the phase whose weights are averaged."""
 
     def on_train_epoch_start(self) -> None:
         """Seed the augmentation by epoch, so that a resumed run draws what an uninterrupted one would have."""
         self.random = torch.Generator().manual_seed(self.settings.seed * 100_003 + self.current_epoch)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Loss of one batch."""
-        images, targets = batch
-        if self.augmentation != UNCHANGED:
-            images, targets = augment(images, targets, self.augmentation, self.random)
-        loss = self.loss(self.network(images.contiguous(memory_format=torch.channels_last)), targets)
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        """Loss of one batch; TrainingError where it is no finite number."""
+        images, targets, where = batch
+        images, targets = augment(images, targets, self.augmentation, self.random, self.pixels)
+        loss = self.loss(self(images), targets)
+        self.require_finite(loss, "training", number, where)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
 
-    def on_validation_epoch_start(self) -> None:
-        """Begin to count the voxels of intersection, prediction and reference."""
-        self.counts = torch.zeros(3, dtype=torch.float64)
+    def validation_step(self, batch: Batch, number: int) -> None:
+        """Loss of one batch, as it is; TrainingError where it is no finite number."""
+        images, targets, where = batch
+        loss = self.loss(self(images), targets)
+        self.require_finite(loss, "validation", number, where)
+        self.log("validation_loss", loss, batch_size=len(images))
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
-        """Loss and voxel counts of one batch."""
-        images, targets = batch
-        logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        self.log("validation_loss", self.loss(logits, targets), batch_size=len(images))
-        found, real = logits[:, 1] > logits[:, 0], targets > 0
-        self.counts += torch.stack([(found & real).sum(), found.sum(), real.sum()]).cpu()
-
-    def on_validation_epoch_end(self) -> None:
-        """Global Dice of the validation slices."""
-        overlap, found, real = self.counts.tolist()
-        self.log("validation_dice", 2 * overlap / (found + real) if found + real else 1.0)
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to logits."""
+        return self.network(images.contiguous(memory_format=self.memory_format))
 
     def configure_optimizers(self) -> Any:
-        """AdamW or RAdam with linear warm-up and cosine decay over the run's steps."""
+        """RAdam or AdamW, within Lookahead where asked for, at the rate of `rate_at` in each step."""
         settings = self.settings
-        rate, decay = settings.learning_rate, settings.weight_decay
         optimizer: torch.optim.Optimizer
-        if settings.optimizer == "adamw":
-            optimizer = torch.optim.AdamW(self.parameters(), rate, weight_decay=decay, fused=True)
-        else:
+        if settings.optimizer == "radam":
             optimizer = torch.optim.RAdam(
-                self.parameters(), rate, weight_decay=decay, decoupled_weight_decay=True, foreach=True
+                self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay,
+                decoupled_weight_decay=True, foreach=True,
+            )  # fmt: skip
+        else:
+            optimizer = torch.optim.AdamW(
+                self.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
             )
-        warm_up = max(1, round(settings.warm_up * self.steps))
-
-        def factor(step: int) -> float:
-            cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-            return min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * cosine)
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        if settings.lookahead:
+            optimizer = Lookahead(optimizer, settings.lookahead_steps, settings.lookahead_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the settings with the state, so that a resumed run can be held against them."""
-        checkpoint["settings"] = asdict(self.settings)
+    def require_finite(self, loss: Tensor, what: str, number: int, where: Tensor) -> None:
+        """TrainingError, naming the batch, unless the loss is a finite number."""
+        if not torch.isfinite(loss):
+            cases = self.cases[what]
+            samples = ", ".join(f"{cases[case]} slice {start}" for case, start in where.tolist())
+            raise TrainingError(
+                f"the {what} loss became {float(loss.detach())} in epoch {self.current_epoch + 1}, batch {number + 1}: "
+                f"{samples}. Look at these slices (lits browse), or train with a lower learning_rate"
+            )
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, as a share of the highest."""
+        settings = self.settings
+        if self.averaging:
+            return settings.swa_rate
+        rising = warm_up(step, round(settings.warm_up * self.steps_per_epoch))
+        if settings.schedule == "cosine":
+            return rising * cosine(step, settings.epochs * self.steps_per_epoch)
+        return rising * self.reduction

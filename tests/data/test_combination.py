@@ -41,5 +41,13 @@ def test_a_case_without_a_liver_stays_empty(volume):
 
 
 def test_an_unknown_combination_names_the_known_ones(volume, liver):
-    with pytest.raises(SettingError, match="mask, centre"):
-        combine(volume, liver, "add")
+    with pytest.raises(SettingError, match="mask, add, none, centre"):
+        combine(volume, liver, "sum")
+
+
+def test_added_the_liver_stands_out_by_the_whole_range_and_nothing_is_lost(volume, liver):
+    added = combine(volume, liver, "add")
+    np.testing.assert_allclose(added[liver], volume[liver] + 1)
+    np.testing.assert_array_equal(added[~liver], volume[~liver])
+    assert added.dtype == np.float32
+    np.testing.assert_array_equal(combine(volume, liver, "none"), volume)

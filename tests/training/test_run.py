@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import shutil
 import signal
@@ -12,12 +13,20 @@ from safetensors.torch import load_file
 
 from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.prepare import write_prepared
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.data.prepared import PreparedCase
+from lits_toolkit.errors import InputError, SettingError, TrainingError
+from lits_toolkit.inference.cascade import predict_liver
+from lits_toolkit.metrics.overlap import count_overlap
+from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model
-from lits_toolkit.training.run import read_history, train
-from lits_toolkit.training.settings import TrainSettings
+from lits_toolkit.training.record import read_history
+from lits_toolkit.training.resume import TrainingCases
+from lits_toolkit.training.run import train
+from lits_toolkit.training.settings import QUICK, TrainSettings
+from lits_toolkit.training.task import SegmentationTask
 
-SETTINGS = TrainSettings(epochs=2, batch_size=4, stage="liver", slices="liver")
+SETTINGS = TrainSettings(epochs=2, batch_size=4, stage="liver", slices="liver", swa_epochs=1, validate_every=0)
+"""The dissertation's recipe on 15 samples."""
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +34,21 @@ def cases(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     for index in range(3):
         write_prepared(make_phantom(index, size=32, slices=16), folder / f"volume-{index}.b2nd", size=32)
-    return [folder / f"volume-{index}.b2nd" for index in range(3)]
+    paths = [folder / f"volume-{index}.b2nd" for index in range(3)]
+    return TrainingCases(paths[:2], paths[2:])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
 def finished(cases, tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield train(tmp_path_factory.mktemp("run") / "model", cases[:2], cases[2:], SETTINGS, progress=False)
-    torch.set_num_threads(threads)
+    return train(tmp_path_factory.mktemp("run") / "model", cases, SETTINGS, progress=False)
 
 
 def test_a_run_leaves_a_model_a_history_and_a_state(finished):
@@ -41,129 +56,203 @@ def test_a_run_leaves_a_model_a_history_and_a_state(finished):
     assert (model.name, model.stage, model.size) == (SETTINGS.model, "liver", 32)
     assert model.description["settings"]["epochs"] == 2
     history = read_history(finished)
-    assert [row["epoch"] for row in history] == [1, 2]
-    best = min(history, key=lambda row: row["validation_loss"])
-    for key in ("validation_loss", "validation_dice"):
-        assert model.description[key] == pytest.approx(best[key])
+    assert [(row["epoch"], row["phase"]) for row in history[:2]] == [(1, "train"), (2, "train")]
+    assert [row["phase"] for row in history[2:]] == ["swa", "average"]
+    kept = min([*history[:2], history[3]], key=lambda row: row["validation_loss"])
+    assert model.description["validation_loss"] == kept["validation_loss"]
+    assert (model.description["phase"], model.description["best_epoch"]) == (kept["phase"], kept["epoch"])
+    assert model.description["dice"] is None  # not asked for
     assert not list(finished.glob(".partial*"))
 
 
 def test_a_finished_run_returns_at_once_and_changes_nothing(finished, cases):
     before = {path.name: path.stat().st_mtime_ns for path in finished.iterdir()}
-    train(finished, cases[:2], cases[2:], SETTINGS, progress=False)
+    train(finished, cases, SETTINGS, progress=False)
     assert {path.name: path.stat().st_mtime_ns for path in finished.iterdir()} == before
 
 
-def test_a_finished_run_goes_on_when_asked_for_more_epochs(finished, cases, tmp_path):
-    folder = shutil.copytree(finished, tmp_path / "model")
-    longer = replace(SETTINGS, epochs=3)
-    train(folder, cases[:2], cases[2:], longer, progress=False)
-    history = read_history(folder)
-    assert history[:2] == read_history(finished)
-    assert [row["epoch"] for row in history] == [1, 2, 3]
-    description = load_model(folder).description
-    assert description["settings"]["epochs"] == 3
-    best = min(history, key=lambda row: row["validation_loss"])
-    assert (description["best_epoch"], description["validation_dice"]) == (best["epoch"], best["validation_dice"])
+def test_a_prolonged_run_ends_as_one_that_was_longer_from_the_start(finished, cases, tmp_path):
+    """With plateau reduction nothing hangs on how long a run is meant to be."""
+    folder, longer = shutil.copytree(finished, tmp_path / "model"), replace(SETTINGS, epochs=3)
+    train(folder, cases, longer, progress=False)
+    expected = train(tmp_path / "longer", cases, longer, progress=False)
+    assert_same_run(folder, expected)
     before = (folder / "last.ckpt").stat().st_mtime_ns
-    train(folder, cases[:2], cases[2:], longer, progress=False)
+    train(folder, cases, longer, progress=False)
     assert (folder / "last.ckpt").stat().st_mtime_ns == before
     with pytest.raises(SettingError, match="3 epochs done → 2"):
-        train(folder, cases[:2], cases[2:], SETTINGS, progress=False)
+        train(folder, cases, SETTINGS, progress=False)
+
+
+def assert_same_run(found, expected):
+    """Weights and history, bit for bit; the seconds are another's."""
+    weights = [load_file(folder / "weights.safetensors") for folder in (expected, found)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in read_history(f)] for f in (expected, found)]
+    assert str(rows[0]) == str(rows[1])  # as text, since NaN is no equal of itself
+    kept = [load_model(folder).description for folder in (expected, found)]
+    assert kept[0]["best_epoch"] == kept[1]["best_epoch"]
+    assert kept[0]["validation_loss"] == kept[1]["validation_loss"]
 
 
 def test_its_files_obey_the_umask_and_epochs_are_whole_numbers(finished):
     umask = os.umask(0)
     os.umask(umask)
     assert {path.stat().st_mode & 0o777 for path in finished.iterdir()} == {0o666 & ~umask}
-    assert (finished / "history.csv").read_text().splitlines()[1].startswith("1,")
+    assert (finished / "history.csv").read_text().splitlines()[1].startswith("1,train,")
 
 
-def test_other_settings_are_refused_and_named(finished, cases):
-    with pytest.raises(SettingError, match=r"learning_rate 0.006 → 0.1"):
-        train(finished, cases[:2], cases[2:], replace(SETTINGS, learning_rate=0.1), progress=False)
+def test_other_settings_and_other_cases_are_refused_and_named(finished, cases):
+    with pytest.raises(SettingError, match=r"learning_rate 0.002 → 0.1"):
+        train(finished, cases, replace(SETTINGS, learning_rate=0.1), progress=False)
     with pytest.raises(SettingError, match="train_cases"):
-        train(finished, cases[:1], cases[2:], SETTINGS, progress=False)
+        train(finished, replace(cases, train=cases.train[:1]), SETTINGS, progress=False)
+    with pytest.raises(SettingError, match="liver_model"):
+        train(finished, replace(cases, liver_model="another"), SETTINGS, progress=False)
 
 
-def test_a_run_starts_from_the_weights_of_another(finished, cases, tmp_path):
+@pytest.mark.parametrize("changed", [{"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"}])
+def test_each_recipe_learns(changed, cases, tmp_path):
+    settings = replace(SETTINGS, epochs=1, swa_epochs=0, **changed)
+    history = read_history(train(tmp_path / "model", cases, settings, progress=False))
+    assert 0 < history[0]["train_loss"] < 3
+
+
+KILLED = """
+import os, signal, sys, torch
+torch.set_num_threads(1)
+from pathlib import Path
+import lits_toolkit.training.record as record
+import lits_toolkit.training.run as run
+from tests.training.test_run import SETTINGS
+from lits_toolkit.training.resume import TrainingCases
+
+folder, train, validation, module, function, calls = sys.argv[1:]
+module, left = {"record": record, "run": run}[module], [int(calls)]
+original = getattr(module, function)
+def dying(*args):
+    original(*args)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+setattr(module, function, dying)
+cases = TrainingCases([Path(p) for p in train.split(os.pathsep)], [Path(validation)])
+run.train(folder, cases, SETTINGS, progress=False)
+"""
+
+
+def test_killed_again_and_again_it_ends_with_the_same_weights(finished, cases, tmp_path):
+    """By SIGKILL: in the second epoch after the best weights, and after the history, are written, before the
+    checkpoint is; in the averaged epoch likewise; and between the average's weights and its row."""
+    folder = tmp_path / "model"
+    arguments = [os.pathsep.join(map(str, cases.train)), str(cases.validation[0])]
+    for moment in (("record", "save_model", 2), ("record", "write_history", 1), ("record", "write_history", 2),
+                   ("run", "renew_batch_norm", 1), ("run", "write_history", 1)):  # fmt: skip
+        program = [sys.executable, "-c", KILLED, str(folder), *arguments, *map(str, moment)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        ended = subprocess.run(program, env=environment, capture_output=True, text=True)
+        assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr[-2000:])
+    train(folder, cases, SETTINGS, progress=False)
+    assert_same_run(folder, finished)
+
+
+def test_ctrl_c_leaves_the_finished_epochs(cases, tmp_path):
+    def interrupt(history):
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "model", cases, SETTINGS, progress=False, each_epoch=interrupt)
+    assert [row["epoch"] for row in read_history(tmp_path / "model")] == [1]
+
+
+def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
+    """The validation loss rises from the first epoch on, whatever is learnt."""
+    rising = iter(range(1, 100))
+
+    def validation_step(self, batch, number):
+        self.log("validation_loss", float(next(rising)), batch_size=len(batch[0]))
+
+    monkeypatch.setattr(SegmentationTask, "validation_step", validation_step)
+    settings = replace(SETTINGS, epochs=9, stop_after=2, swa_epochs=0, plateau_patience=0)
+    folder = train(tmp_path / "model", cases, settings, progress=False)
+    assert [row["epoch"] for row in read_history(folder)] == [1, 2, 3]
+    assert load_model(folder).description["best_epoch"] == 1
+    train(folder, cases, replace(settings, stop_after=3), progress=False)
+    rates = [row["learning_rate"] for row in read_history(folder)]
+    assert len(rates) == 4
+    assert rates[3] == pytest.approx(rates[1] * 0.5**2)  # reduced after each epoch but the first, one step late
+
+
+def test_weights_begin_where_another_runs_ended(finished, cases, tmp_path):
     """With a learning rate of next to nothing, the other stage ends where the first one did."""
-    still = replace(SETTINGS, stage="tumor", epochs=1, learning_rate=1e-12, start_from=str(finished))
-    found = train(tmp_path / "model", cases[:2], cases[2:], still, progress=False)
+    still = replace(
+        SETTINGS, stage="tumor", epochs=1, learning_rate=1e-12, swa_epochs=0, start_from=str(finished)
+    )  # fmt: skip
+    found = train(tmp_path / "model", cases, still, progress=False)
     expected, weights = load_file(finished / "weights.safetensors"), load_file(found / "weights.safetensors")
     learnt = [name for name in weights if "running" not in name and "batches" not in name]
     for name in learnt:
         torch.testing.assert_close(weights[name], expected[name], atol=1e-7, rtol=0)
-    other = replace(still, model="2d-mobilenet_v2-bottom")
-    with pytest.raises(SettingError, match=r"start_from: expected a model of 2d-mobilenet_v2-bottom, found"):
-        train(tmp_path / "other", cases[:2], cases[2:], other, progress=False)
-    assert not (tmp_path / "other" / "weights.safetensors").exists()
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "radam"])
-def test_either_optimiser_learns(optimizer, cases, tmp_path):
-    settings = replace(SETTINGS, optimizer=optimizer, epochs=1)
-    history = read_history(train(tmp_path / "model", cases[:2], cases[2:], settings, progress=False))
-    assert 0 < history[0]["train_loss"] < 2
+def test_a_loss_that_is_no_number_stops_and_names_the_batch(cases, tmp_path, monkeypatch):
+    from lits_toolkit.training import task
+
+    def build_loss(*_):
+        return lambda logits, targets: logits.sum() * math.nan
+
+    monkeypatch.setattr(task, "build_loss", build_loss)
+    with pytest.raises(TrainingError, match=r"the training loss became nan in epoch 1, batch 1: volume-\d slice \d+, "):
+        train(tmp_path / "model", cases, SETTINGS, progress=False)
+    assert not (tmp_path / "model" / "weights.safetensors").exists()
 
 
-def test_interrupted_and_run_again_it_ends_with_the_same_weights(finished, cases, tmp_path):
-    """SIGINT as soon as the first epoch is on disk; then the same command goes on."""
-    folder = tmp_path / "model"
-    program = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from lits_toolkit.training.run import train\n"
-        "from tests.training.test_run import SETTINGS\n"
-        "from pathlib import Path\n"
-        "import lits_toolkit.training.run as run\n"
-        "write = run._Record.on_train_epoch_end\n"
-        "def tell(*args):\n"
-        "    write(*args); print('epoch', flush=True); sys.stdin.readline()\n"
-        "if len(sys.argv) > 1: run._Record.on_train_epoch_end = tell\n"
-        f"train({str(folder)!r}, {[str(path) for path in cases[:2]]!r}, {[str(path) for path in cases[2:]]!r},"
-        " SETTINGS, progress=False)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    first = subprocess.Popen(
-        [sys.executable, "-c", program, "tell"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-    )
-    assert first.stdout is not None
-    assert first.stdin is not None
-    assert first.stdout.readline() == "epoch\n"
-    first.send_signal(signal.SIGINT)
-    first.communicate()
-    assert first.returncode != 0
-    assert [row["epoch"] for row in read_history(folder)] == [1]
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True)
-    assert [row["epoch"] for row in read_history(folder)] == [1, 2]
-    expected, found = load_file(finished / "weights.safetensors"), load_file(folder / "weights.safetensors")
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+def test_a_network_of_3d_blocks_is_trained_too(cases, tmp_path):
+    settings = replace(SETTINGS, model="3d-shufflenet_v2-top", epochs=1, swa_epochs=0, batch_size=2)
+    folder = train(tmp_path / "model", cases, settings, progress=False)
+    assert 0 < read_history(folder)[0]["validation_loss"] < 3
+
+
+def test_one_case_is_learnt_by_heart(tmp_path):
+    """Within a minute: what is learnt has nothing to be told apart from."""
+    case = make_phantom(0, size=64, slices=16)
+    write_prepared(case, tmp_path / "volume-0.b2nd", size=64)
+    paths = [tmp_path / "volume-0.b2nd"]
+    settings = replace(QUICK, epochs=40, batch_size=4, slices="liver", augment=False, gain=0.0, validate_every=0)
+    folder = train(tmp_path / "model", TrainingCases(paths, paths), settings, progress=False)
+    found = predict_liver(case.volume, load_model(folder))
+    assert count_overlap(case.reference >= 1, found).dice > 0.95
+
+
+def test_before_it_starts_it_tells_what_it_takes(cases, tmp_path):
+    told = []
+    settings = replace(SETTINGS, epochs=1, swa_epochs=0)
+    train(tmp_path / "model", cases, settings, progress=False, tell=told.append)
+    samples = sum(len(PreparedCase(path).mask_slices(0, 16).any((1, 2)).nonzero()[0]) for path in cases.train)
+    assert (told[0].samples, told[0].steps_per_epoch) == (samples, samples // 4)
+    assert told[0].parameters == sum(p.numel() for p in build_model(SETTINGS.model).parameters())
 
 
 def test_an_unknown_model_and_cases_without_masks_are_told(cases, tmp_path):
     with pytest.raises(SettingError, match="nearest"):
-        train(tmp_path / "a", cases[:2], cases[2:], replace(SETTINGS, model="2d-mobilenet"), progress=False)
+        train(tmp_path / "a", cases, replace(SETTINGS, model="2d-mobilenet"), progress=False)
     bare = make_phantom(0, size=32, slices=16)
     write_prepared(replace(bare, reference=None), tmp_path / "bare.b2nd", size=32)
     with pytest.raises(InputError, match="bare"):
-        train(tmp_path / "b", [tmp_path / "bare.b2nd"], cases[2:], SETTINGS, progress=False)
+        train(tmp_path / "b", replace(cases, train=[tmp_path / "bare.b2nd"]), SETTINGS, progress=False)
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"model": "3d-mobilenet_v2-top"}, "3D networks cannot be trained yet"),
+        ({"reduce": 2}, "reduce 2: expected a size of 32 times it or a multiple, found 32"),
         ({"crop": 64}, "crop: expected at most the slices' own 32, found 64"),
         ({"batch_size": 1000}, "batch_size 1000 is more than"),
     ],
 )
 def test_what_cannot_be_trained_is_told_and_leaves_no_folder(cases, tmp_path, changed, said):
     with pytest.raises(SettingError, match=said):
-        train(tmp_path / "a", cases[:2], cases[2:], replace(SETTINGS, **changed), progress=False)
+        train(tmp_path / "a", cases, replace(SETTINGS, **changed), progress=False)
     assert not (tmp_path / "a").exists()
 
 

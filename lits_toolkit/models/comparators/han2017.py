@@ -7,8 +7,9 @@ that add as in ResNet, 32 layers, about 24 million parameters. The widths are ou
 import torch
 from torch import Tensor, nn
 
+from lits_toolkit.data.sampling import REACH
 from lits_toolkit.models.blocks import convolution
-from lits_toolkit.models.network import CLASSES, CONTEXT_2D, Network, require_size
+from lits_toolkit.models.network import CLASSES, Network, require_size
 
 CONTEXT = 2
 """Slices on either side of the middle one."""
@@ -43,7 +44,8 @@ class Han2017(Network):
     def forward(self, x: Tensor) -> Tensor:
         """Nine slices to the logits of the middle one."""
         require_size(x, 2**HALVINGS)
-        x = x[:, CONTEXT_2D - CONTEXT : CONTEXT_2D + CONTEXT + 1]
+        unused = REACH[2].context - CONTEXT
+        x = x[:, unused:-unused]
         skips = []
         for level in self.down:
             skips.append(level(x))

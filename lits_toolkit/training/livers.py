@@ -1,0 +1,76 @@
+"""The first stage's livers of prepared cases, so that the second can be trained on what it will be given."""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lits_toolkit.data.network_grid import from_network_grid, to_network_grid
+from lits_toolkit.data.prepared import PreparedCase, normalise
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import output_folder, replacing
+from lits_toolkit.inference.cascade import Thresholds
+from lits_toolkit.inference.postprocess import largest_component
+from lits_toolkit.inference.windows import probability_volume
+from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
+
+FOLDER = "livers"
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def predict_livers(
+    model_folder: Path, cases: Sequence[PreparedCase], progress: Callable[[str], None] | None = None
+) -> list[Path]:
+    """Find the liver of each prepared case by a model of the liver stage; one file per case in the model's folder.
+
+    A liver that the same weights found in the same CT before is kept. Raises SettingError where the model is of the
+    other stage or saw another window, InputError where its folder holds none.
+    """
+    model = load_model(model_folder)
+    if model.stage != "liver":
+        raise SettingError(f"expected a model of the liver stage to find livers with, found the {model.stage} stage's")
+    weights = weights_fingerprint(model_folder)
+    folder = output_folder(model_folder / FOLDER)
+    places = []
+    for case in cases:
+        made_by = f"{weights} {case.metadata['fingerprint']} {case.shape[1]}"
+        place = folder / f"{case.name}.npz"
+        if not _is_made(place, made_by):
+            if progress:
+                progress(case.name)
+            liver = _find_liver(model, case)
+            with replacing(place) as partial, partial.open("wb") as file:
+                np.savez_compressed(file, liver=np.packbits(liver), shape=liver.shape, made_by=np.array(made_by))
+        places.append(place)
+    return places
+
+
+def read_liver(path: Path) -> np.ndarray:
+    """The (z, y, x) bool liver that `predict_livers` wrote; InputError where the file cannot be read."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            shape = tuple(stored["shape"])
+            return np.unpackbits(stored["liver"], count=int(np.prod(shape))).reshape(shape).astype(bool)
+    except _UNREADABLE as error:
+        raise InputError(f"{path} is no liver that can be read: remove it, and it is found again") from error
+
+
+def _is_made(path: Path, made_by: str) -> bool:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return str(stored["made_by"]) == made_by
+    except _UNREADABLE:
+        return False
+
+
+def _find_liver(model: Model, case: PreparedCase) -> np.ndarray:
+    """As the cascade does it, on the prepared case's own grid."""
+    if case.window != model.window:
+        raise SettingError(f"expected cases of the liver model's window {model.window}, found {case.window}")
+    low, high = case.window
+    hu = np.rint(case.volume_slices(0, case.shape[0]) * (high - low) + low).astype(np.int16)
+    image = normalise(to_network_grid(hu, model.size, model.window), model.window)
+    probability = probability_volume(model.network, image, np.arange(len(image)))
+    return largest_component(from_network_grid(probability, case.shape) > Thresholds().liver)
