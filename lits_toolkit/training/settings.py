@@ -6,11 +6,11 @@ from typing import Literal, get_args
 
 from lits_toolkit.data.combination import Combination
 from lits_toolkit.errors import SettingError
+from lits_toolkit.training.losses import loss_names
 
 Stage = Literal["liver", "tumor"]
 Slices = Literal["all", "liver", "tumor"]
 Optimizer = Literal["adamw", "radam"]
-Loss = Literal["cross_entropy", "dice", "cross_entropy_and_dice"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class TrainSettings:
     """Share of all steps over which the learning rate rises."""
     weight_decay: float = 1e-4
     """Decoupled, per step and unit of learning rate."""
-    loss: Loss = "cross_entropy_and_dice"
-    """What is minimised."""
+    loss: str = "cross_entropy+dice"
+    """What is minimised: `cross_entropy`, `dice`, `jaccard`, `multi_dice`, or a sum of them such as
+    `cross_entropy+dice`."""
     crop: int | None = None
     """Train on random squares of this many pixels around the liver instead of whole slices: faster where the liver
     is known, as in the tumour stage. A multiple of 32."""
@@ -68,10 +69,10 @@ class TrainSettings:
             ("stage", get_args(Stage)),
             ("slices", (None, *get_args(Slices))),
             ("optimizer", get_args(Optimizer)),
-            ("loss", get_args(Loss)),
             ("combine", get_args(Combination)),
         ):
             self._require(name, getattr(self, name) in allowed, f"one of {', '.join(map(str, allowed))}")
+        loss_names(self.loss)
         for name in ("epochs", "batch_size", "reduce", "cases_together"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("seed", "workers", "weight_decay", "gain"):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lits_toolkit.data.augmentation import UNCHANGED, Augmentation, augment
 from lits_toolkit.models.catalogue import build_model
-from lits_toolkit.training.losses import LOSSES
+from lits_toolkit.training.losses import build_loss
 from lits_toolkit.training.settings import TrainSettings
 
 
@@ -28,7 +28,7 @@ class SegmentationTask(lightning.LightningModule):
         self.steps = steps
         self.network = build_model(settings.model)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.loss = LOSSES[settings.loss]
+        self.loss = build_loss(settings.loss)
         table = Augmentation() if settings.augment else UNCHANGED
         self.augmentation = replace(table, flip=0.5 * settings.mirrors, gain=settings.gain)
         self.counts = torch.zeros(3)

@@ -11,7 +11,6 @@ from lits_toolkit.training.settings import TrainSettings
     [
         ("stage", "lesion", "one of liver, tumor"),
         ("slices", "some", "one of None, all, liver, tumor"),
-        ("loss", "mse", "one of cross_entropy, dice, cross_entropy_and_dice"),
         ("optimizer", "sgd", "one of adamw, radam"),
         ("combine", "add", "one of mask, centre"),
         ("gain", -0.1, "0 or more"),
@@ -34,6 +33,11 @@ def test_a_value_that_no_run_can_have_is_named(name, value, expected):
     with pytest.raises(SettingError) as told:
         TrainSettings(**{name: value})
     assert str(told.value) == f"{name}: expected {expected}, found {value}"
+
+
+def test_an_unknown_loss_is_told_with_the_nearest():
+    with pytest.raises(SettingError, match="no loss is called 'jacard'; the nearest is 'jaccard'"):
+        TrainSettings(loss="cross_entropy+jacard")
 
 
 def test_what_can_be_run_is_allowed():
