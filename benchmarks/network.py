@@ -7,7 +7,7 @@ from timing import seconds
 
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.training.losses import cross_entropy_and_dice
+from lits_toolkit.training.losses import build_loss
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
 def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, images, targets, bf16: bool) -> None:
     """One training step."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        loss = cross_entropy_and_dice(network(images), targets)
+        loss = build_loss("cross_entropy+dice")(network(images), targets)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

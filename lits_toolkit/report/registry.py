@@ -54,6 +54,13 @@ FIGURES = (
         "training", "04_training", "04_training_curves.png", "losses and validation Dice per epoch", (COHORT, MODELS)
     ),
     FigureEntry(
+        "lookahead",
+        "04_training",
+        "04_lookahead.png",
+        "Lookahead's fast and slow weights, as in Figure 3.5",
+        (COHORT, MODELS),
+    ),
+    FigureEntry(
         "prediction",
         "05_browse_predictions",
         "05_prediction.png",

@@ -27,10 +27,8 @@ class WeightAverage:
         """Take the network's present parameters into the mean."""
         self.count += 1
         for name, parameter in network.named_parameters():
-            if self.count == 1:
-                self.mean[name] = parameter.detach().clone()
-            else:
-                self.mean[name] += (parameter - self.mean[name]) / self.count
+            mean = self.mean.get(name, torch.zeros_like(parameter)).to(parameter)
+            self.mean[name] = mean.lerp_(parameter, 1 / self.count)
 
     @torch.no_grad()
     def apply_to(self, network: nn.Module) -> None:

@@ -31,7 +31,7 @@ class Lookahead(torch.optim.Optimizer):
         self.fast_steps = 0
         self._share()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One fast step, with a slow one after each `steps`; returns what the closure returned."""
         for parameter in self._parameters():
             if parameter not in self.slow:

@@ -8,7 +8,7 @@ THRESHOLD = 1e-4
 
 
 def warm_up(step: int, steps: int) -> float:
-    """The factor of step 0, 1, … (Goyal et al. 2017): it rises evenly to 1 in step `steps` − 1; always 1 for 0 steps."""
+    """The factor of step 0, 1, …: it rises evenly to 1 in step `steps` − 1 (Goyal et al. 2017) and stays there."""
     return min(1.0, (step + 1) / steps) if steps else 1.0
 
 
