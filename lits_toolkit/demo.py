@@ -181,7 +181,6 @@ def train_settings(stage: "Stage", settings: DemoSettings) -> "TrainSettings":
         batch_size=8 if full else 4,
         cases_together=settings.train,
         seed=settings.seed,
-        validate_every=0,
     )
     if stage == "liver":  # every slice is seen a few times only: as it is, without geometric augmentation
         return replace(common, epochs=settings.liver_epochs, reduce=2 if full else 1, augment=False)

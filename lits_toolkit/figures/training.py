@@ -1,6 +1,5 @@
-"""How training went: losses and validation Dice per epoch, one column of panels per stage."""
+"""How training goes: losses and the Dice of whole validation cases per epoch, one column of panels per model."""
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,22 +7,32 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, STAGE_NAMES, house_style
+from lits_toolkit.figures.style import SIZE_GROUP_COLORS, STAGE_NAMES, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRAINING, VALIDATION = "#9a9a9a", "#5e3c99"
+LOSSES = {"train_loss": TRAINING, "validation_loss": VALIDATION}
+DICE = {"dice_per_case": VALIDATION, **{f"dice_{group}": color for group, color in SIZE_GROUP_COLORS.items()}}
+_NAMES = {
+    "train_loss": "training",
+    "validation_loss": "validation",
+    "dice_per_case": "per case",
+    **{f"dice_{group}": f"{group} tumours" for group in SIZE_GROUP_COLORS},
+}
+_SOLID, _DOTTED = "-", (0, (1, 1.2))
 
 
 @house_style()
 def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
-    """Loss in training and validation (above) and validation Dice (below), for each model, with the epoch that is kept.
+    """Loss in training and validation (above), Dice of whole validation cases (below), and the weights that are kept.
 
     `history` holds the rows of one or several `history.csv`, told apart by the columns stage and model; each pair
-    makes a column of panels, so `axes`, where given, are the upper row and then the lower. The data is tidy:
-    stage, model, epoch, curve ("train_loss" | "validation_loss" | "validation_dice"), value, best (bool: the
-    epoch of the lowest validation loss).
+    makes a column of panels, so `axes`, where given, are the upper row and then the lower. Epochs whose weights are
+    averaged (SWA) are dotted, and their average is a diamond. The data is tidy: stage, model, phase ("train" | "swa" |
+    "average"), epoch, curve ("train_loss" | "validation_loss" | "dice_per_case" | "dice_small" | …), value (never NaN),
+    kept (bool: the row with the lowest validation loss, of single epochs and the average).
     Raises InputError if the history has no epoch.
     """
     if history.empty:
@@ -31,69 +40,70 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
     models = list(history[["stage", "model"]].drop_duplicates().itertuples(index=False, name=None))
     count = len(models)
     figure, panels = use_axes(
-        axes, 2 * count, rows=2, columns=count, inches=(max(4.6 * count, 5.5), 5.8), share_y=False
+        axes, 2 * count, rows=2, columns=count, inches=(max(4.6 * count, 5.5), 6.2), share_y=False
     )
-    parts = []
+    tidy = _tidy(history)
     for column, (stage, model) in enumerate(models):
-        rows = history[(history["stage"] == stage) & (history["model"] == model)].sort_values("epoch")
+        rows = tidy[(tidy["stage"] == stage) & (tidy["model"] == model)]
         loss, dice = panels[column], panels[count + column]
-        parts.append(_curves(rows))
-        _draw_losses(loss, rows)
-        _draw_dice(dice, rows)
+        _draw(loss, rows, LOSSES)
+        _draw(dice, rows, DICE)
+        drawn = rows[rows["curve"].isin(list(LOSSES))]["value"]
+        loss.set_ylim(0, max(drawn.max() * 1.1, 1e-9) if len(drawn) else 1)
+        dice.set_ylim(0, 1)
+        dice.set_xlabel("epoch")
         loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()} · {model}")
+        dice.set_title(_kept(rows), fontsize=9)
         if column == 0:
             loss.set_ylabel("loss")
-            dice.set_ylabel("Dice, validation slices")
-    figure.legend(handles=panels[0].get_lines()[:2], loc="outside lower center", ncols=2)
+            dice.set_ylabel("Dice, whole validation cases")
+    handles = {line.get_label(): line for panel in panels for line in panel.get_lines()}
+    names = [name for name in _NAMES.values() if name in handles]
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=min(len(names), 6))
     figure.suptitle(f"Training · {label}")
-    return Drawn(figure, pd.concat(parts, ignore_index=True))
+    return Drawn(figure, tidy)
 
 
-def _draw_losses(ax: "Axes", rows: pd.DataFrame) -> None:
-    marker = "o" if len(rows) < 3 else None
-    ax.plot(rows["epoch"], rows["train_loss"], color=TRAINING, marker=marker, label="training")
-    ax.plot(rows["epoch"], rows["validation_loss"], color=VALIDATION, marker=marker, label="validation")
-    ax.set_ylim(0, max(rows[["train_loss", "validation_loss"]].max().max() * 1.1, 1e-9))
-    _mark_best(ax, rows, "validation_loss")
-    _count_epochs(ax, rows)
-
-
-def _draw_dice(ax: "Axes", rows: pd.DataFrame) -> None:
-    marker = "o" if len(rows) < 3 else None
-    ax.plot(rows["epoch"], rows["validation_dice"], color=VALIDATION, marker=marker)
-    ax.set_ylim(0, 1)
-    ax.set_xlabel("epoch")
-    _count_epochs(ax, rows)
-    best = _mark_best(ax, rows, "validation_dice")
-    if best is not None:
-        ax.set_title(f"kept: epoch {best['epoch']:.0f}, Dice {best['validation_dice']:.3f}", fontsize=9)
-
-
-def _mark_best(ax: "Axes", rows: pd.DataFrame, curve: str) -> pd.Series | None:
-    best = _best(rows)
-    if best is not None:
-        ax.plot(best["epoch"], best[curve], "o", color=VALIDATION, markersize=7, clip_on=False)
-        ax.axhline(best[curve], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    return best
-
-
-def _count_epochs(ax: "Axes", rows: pd.DataFrame) -> None:
+def _draw(ax: "Axes", rows: pd.DataFrame, colors: dict[str, str]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    first, last = rows["epoch"].min(), rows["epoch"].max()
-    margin = max((last - first) * 0.03, 0.5)
-    ax.set_xlim(first - margin, last + margin)
+    for curve, color in colors.items():
+        own = rows[rows["curve"] == curve]
+        for phase, line in (("train", _SOLID), ("swa", _DOTTED)):
+            part = own[own["phase"] == phase]
+            if len(part):
+                marker = "o" if len(part) < 3 or curve in DICE else None
+                name = _NAMES[curve] if phase == "train" else f"_{curve}"
+                ax.plot(
+                    part["epoch"], part["value"], color=color, linestyle=line, marker=marker, markersize=4, label=name
+                )
+        average = own[own["phase"] == "average"]
+        ax.plot(average["epoch"], average["value"], "D", color=color, markersize=5, label=f"_{curve}")
+        kept = own[own["kept"]]
+        if len(kept) and curve != "train_loss":
+            ax.plot(kept["epoch"], kept["value"], "o", color=color, markersize=9, fillstyle="none", clip_on=False)
+    if len(rows):
+        first, last = rows["epoch"].min(), rows["epoch"].max()
+        margin = max((last - first) * 0.03, 0.5)
+        ax.set_xlim(first - margin, last + margin)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _curves(rows: pd.DataFrame) -> pd.DataFrame:
-    curves = ["train_loss", "validation_loss", "validation_dice"]
-    tidy = rows.melt(["stage", "model", "epoch"], curves, "curve", "value")
-    best = _best(rows)
-    tidy["best"] = False if best is None else tidy["epoch"] == best["epoch"]
-    return tidy
+def _kept(rows: pd.DataFrame) -> str:
+    kept = rows[rows["kept"]]
+    if kept.empty:
+        return ""
+    epoch, average = kept["epoch"].iloc[0], kept["phase"].iloc[0] == "average"
+    dice = kept[kept["curve"] == "dice_per_case"]["value"]
+    name = "the average (SWA)" if average else f"epoch {epoch:.0f}"
+    return f"kept: {name}" + (f", Dice per case {dice.iloc[0]:.3f}" if len(dice) else "")
 
 
-def _best(rows: pd.DataFrame) -> pd.Series | None:
-    loss = rows["validation_loss"]
-    return None if loss.isna().all() else rows.iloc[int(loss.fillna(math.inf).argmin())]
+def _tidy(history: pd.DataFrame) -> pd.DataFrame:
+    curves = [curve for curve in (*LOSSES, *DICE) if curve in history.columns]
+    history = history.assign(kept=False).reset_index(drop=True)
+    for _, rows in history[history["phase"] != "swa"].groupby(["stage", "model"], sort=False):
+        if rows["validation_loss"].notna().any():
+            history.loc[rows["validation_loss"].idxmin(), "kept"] = True
+    tidy = history.melt(["stage", "model", "phase", "epoch", "kept"], curves, "curve", "value").dropna(subset="value")
+    return tidy.sort_values(["stage", "model", "curve", "epoch"], kind="stable", ignore_index=True)

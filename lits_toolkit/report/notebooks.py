@@ -1,6 +1,7 @@
 """The notebooks: where they are, what parameters they take, and whether given values fit."""
 
 import ast
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,8 +11,9 @@ from typing import Any
 
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
+from lits_toolkit.training.settings import make_settings
 
-_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _PATHS = ("data", "_file", "_folder")
 
@@ -42,7 +44,7 @@ def notebook_folder() -> Path:
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
     """The parameters of a notebook by name, read from the cell tagged "parameters" without running it.
 
-    Raises InputError for a parameter that is not written as `name: type = default`, with str, int, float or bool.
+    Raises InputError for a parameter that is not written as `name: type = default`, with str, int, float, bool or dict.
     """
     cells = [cell for cell in read_json(notebook)["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     source = "".join(cells[0]["source"]) if cells else ""
@@ -66,7 +68,8 @@ def fit_parameters(
     """The given values as the notebooks take them, text from a command line read as the parameter's type.
 
     A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice); one whose
-    name ends in _file, _folder or data has to exist. Raises SettingError or InputError for the first that does not fit.
+    name ends in _file, _folder or data has to exist; `settings` have to be settings of a training run. Raises
+    SettingError or InputError for the first that does not fit.
     """
     fitted: dict[str, Any] = {}
     for name, raw in given.items():
@@ -82,6 +85,8 @@ def fit_parameters(
             if not path.exists():
                 raise InputError(f"{name}={value}: {path} does not exist{_nearest_file(path)}")
             value = str(path)
+        if name == "settings":
+            make_settings(value)
         fitted[name] = value
     return fitted
 
@@ -100,10 +105,15 @@ def _as_type(parameter: Parameter, value: object) -> object:
         return float(value)
     if isinstance(value, str):
         try:
-            return _TRUTH[value.lower()] if wanted is bool else wanted(value)
+            if wanted is dict:
+                value = json.loads(value)
+                if isinstance(value, dict):
+                    return value
+            else:
+                return _TRUTH[value.lower()] if wanted is bool else wanted(value)
         except (KeyError, ValueError):
             pass
-    expected = "true or false" if wanted is bool else wanted.__name__
+    expected = {bool: "true or false", dict: 'JSON such as {"epochs": 3}'}.get(wanted, wanted.__name__)
     raise SettingError(f"{parameter.name}={value}: expected {expected}, found {type(value).__name__} {value!r}")
 
 

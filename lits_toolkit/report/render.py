@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import output_folder, read_json, replacing
+from lits_toolkit.models.catalogue import model_names
 from lits_toolkit.report.notebooks import Parameter, fit_parameters, notebook_folder, read_parameters
 from lits_toolkit.report.registry import FIGURES, FigureEntry, find_figures
 from lits_toolkit.study.workspace import RUN, Workspace
@@ -98,7 +99,8 @@ def _choices(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, list[s
     choices = {
         "case": lambda: [case.name for case in workspace.cohort_cases()],
         "run": workspace.runs,
-        "model": lambda: sorted({name for stage in ("liver", "tumor") for name in workspace.models(stage)}),
+        "model": model_names,
+        "stage": lambda: ["liver", "tumor"],
     }
     return {name: look() for name, look in choices.items() if name in given}
 

@@ -134,6 +134,25 @@ class Workspace:
             raise InputError(f"{path} is not there: no {stage} model {name!r} has been trained in {self.folder}")
         return pd.read_csv(path)
 
+    def histories(self, stage: str = "", model: str = "") -> "pd.DataFrame":
+        """The rows of every training run, or of those of a stage or a model, with the columns stage and model.
+
+        InputError where there is none.
+        """
+        import pandas as pd
+
+        tables = [
+            self.history(each, name).assign(stage=each, model=name)
+            for each in ([stage] if stage else ["liver", "tumor"])
+            for name in self.models(each)
+            if model in ("", name)
+        ]
+        if not tables:
+            raise InputError(
+                f"no {stage} model {model} has been trained in {self.folder}: `lits train` does that".replace("  ", " ")
+            )
+        return pd.concat(tables, ignore_index=True)
+
     def predictions(self, run: str) -> Path:
         """Predicted masks of a run."""
         return self.folder / "predictions" / run

@@ -53,6 +53,8 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(workspace, tmp_
         workspace.case("volume-12")
     with pytest.raises(InputError, match="liver model"):
         workspace.history("liver", "2d-mobilenet_v2-top")
+    with pytest.raises(InputError, match="no tumor model x has been trained in"):
+        workspace.histories("tumor", "x")
     with pytest.raises(InputError, match="lits prepare"):
         Workspace(tmp_path / "nowhere").require()
 
