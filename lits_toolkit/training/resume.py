@@ -86,6 +86,7 @@ def without_average(folder: Path, description: dict[str, Any], history: list[Row
     if (folder / TRAINED).is_file():
         (folder / TRAINED).replace(folder / WEIGHTS)
     remove(folder / AVERAGE_CHECKPOINT)
+    description.pop("dice", None)
     rows = phase_rows(history, TRAIN)
     if rows:
         best = min(rows, key=lambda row: row["validation_loss"])

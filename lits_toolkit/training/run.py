@@ -122,9 +122,9 @@ def train(
         if not is_trained(history, settings):
             history = without_average(folder, description, history)
             run.fit(history, settings.epochs, folder / CHECKPOINT if history else None)
-        if settings.swa_epochs:
+        if settings.swa_epochs and not phase_rows(history, AVERAGE):
             run.fit_average(history)
-    run.note_dice(history)
+    run.finish(history)
     return folder
 
 
@@ -193,16 +193,16 @@ class _Run:
         nothing = dict.fromkeys(("train_loss", "learning_rate", "seconds"), math.nan)
         history.append({"epoch": epochs, "phase": AVERAGE, "validation_loss": loss} | nothing | asdict(dice))
         write_history(self.folder, history)
-        remove(self.folder / AVERAGE_CHECKPOINT)
 
-    def note_dice(self, history: list[Row]) -> None:
-        """Write the Dice of the weights that are kept into `model.json`."""
+    def finish(self, history: list[Row]) -> None:
+        """Write the Dice of the weights that are kept into `model.json`, by which a finished run is known."""
         description = self.description
         kept = next(r for r in history if (r["phase"], r["epoch"]) == (description["phase"], description["best_epoch"]))
         dice = WholeDice(**{name: kept[name] for name in DICE})
         if not dice.measured and self.task.settings.validate_every:
             dice = self.whole(load_model(self.folder))
         description["dice"] = asdict(dice) if dice.measured else None
+        remove(self.folder / AVERAGE_CHECKPOINT)
         write_json(self.folder / DESCRIPTION, description)
 
     def _images(self, device: torch.device) -> Iterator[Tensor]:
