@@ -2,8 +2,10 @@
 
 The surface of a region is its voxels with an 18-neighbour (by face or edge) outside the region, where all that lies
 beyond the array is outside. Distances run between voxel centres. The means pool both directions: every border voxel
-of either region counts once. Other tools choose otherwise (26 neighbours, the mean of two means, surface elements
-weighted by area) and give somewhat different figures for the same masks.
+of either region counts once. medpy gives the same figures if it is asked for `connectivity=2`. By default it takes 6
+neighbours, and so do MONAI, whose mean also needs `symmetric=True` for both directions, and panoptica, which takes the
+mean of the two directions' means; DeepMind's surface-distance weights the directions by area and does not join them. On
+one pair they differ by a fifth and more: docs/measurements.md has an example.
 
 After the LiTS challenge's evaluation, https://github.com/PatrickChrist/LITS-CHALLENGE.
 """

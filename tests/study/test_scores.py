@@ -192,10 +192,19 @@ def test_masks_in_memory_need_a_reference_each():
         score_masks([case], [])
 
 
-def test_any_number_of_workers_gives_the_same_tables(folders):
-    one, two = evaluate(*folders), evaluate(*folders, n_jobs=2)
-    pd.testing.assert_frame_equal(one.cases, two.cases)
-    pd.testing.assert_frame_equal(one.lesions, two.lesions)
+def test_any_number_of_workers_gives_the_same_files(folders, tmp_path):
+    for workers in (1, 2):
+        evaluate(*folders, tmp_path / str(workers), n_jobs=workers)
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in "12")
+    assert one == two
+    assert len(one) == 5
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_progress_bar_is_shown_in_a_terminal_alone(folders, terminal, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    evaluate(*folders)
+    assert ("scoring" in capsys.readouterr().err) == terminal
 
 
 def test_what_is_written_is_read_back(folders, tmp_path):
