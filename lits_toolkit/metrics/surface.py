@@ -12,6 +12,7 @@ After the LiTS challenge's evaluation, https://github.com/PatrickChrist/LITS-CHA
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -67,7 +68,7 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing_mm:
         GeometryError: The regions are not three-dimensional or differ in shape, or a spacing is not positive.
     """
     require_spacing(spacing_mm)
-    steps, lengths_mm = _steps_nearby(spacing_mm)
+    steps, lengths_mm = _steps_nearby(tuple(spacing_mm))
     box, margin = bounding_box(reference, prediction), [(reach, reach) for reach in steps.max(axis=0)]
     one, other = (border(np.pad(np.ascontiguousarray(region[box], bool), margin)) for region in (reference, prediction))
     if not one.any() or not other.any():
@@ -76,6 +77,7 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing_mm:
     return SurfaceDistances(*(_distances_mm(*pair, *nearby, spacing_mm) for pair in ((one, other), (other, one))))
 
 
+@cache
 def _steps_nearby(spacing_mm: Spacing) -> tuple[np.ndarray, np.ndarray]:
     """The steps (n, 3) in voxels to all places in a ball of the volume of `_NEARBY` voxels, and their lengths in mm.
 
