@@ -2,8 +2,8 @@
 
 The reference is a liver of the given matrix with the given number of tumours, all ellipsoids; the prediction is the
 same, moved by a voxel and with every tenth tumour missing. Each tool has a process of its own (`score_tools.py` says
-what it computes) and its default settings. Seconds are those of all threads together, which other work on the machine
-hardly changes; memory is the peak beyond the two masks.
+what it computes) and its default settings. Seconds are the processor's, of all threads together, which other work on
+the machine lengthens less than the clock's; memory is the peak beyond the two masks.
 
 Tools that are missing are skipped. In the environment of lits_toolkit:
 
