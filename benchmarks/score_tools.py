@@ -56,7 +56,7 @@ def our_distances():
 
 def deepmind():
     """Average and largest surface distance of liver, tumour and lesions."""
-    # it was written for NumPy 1 and SciPy before 1.15: give it the names that have gone
+    # it was written for NumPy 1 and an older SciPy: give it the names that have gone
     from scipy import ndimage
 
     np.bool, np.inf = bool, np.inf

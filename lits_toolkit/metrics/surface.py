@@ -73,8 +73,9 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing_mm:
     one, other = (border(np.pad(np.ascontiguousarray(region[box], bool), margin)) for region in (reference, prediction))
     if not one.any() or not other.any():
         return SurfaceDistances(np.empty(0), np.empty(0))
-    nearby = steps @ one.strides, lengths_mm  # in a border a voxel is a byte
-    return SurfaceDistances(*(_distances_mm(*pair, *nearby, spacing_mm) for pair in ((one, other), (other, one))))
+    strides = steps @ one.strides  # in a border a voxel is a byte
+    ways = (one, other), (other, one)
+    return SurfaceDistances(*(_distances_mm(*way, strides, lengths_mm, spacing_mm) for way in ways))
 
 
 @cache
@@ -93,17 +94,18 @@ def _steps_nearby(spacing_mm: Spacing) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances_mm(
-    border: np.ndarray, other: np.ndarray, steps: np.ndarray, lengths_mm: np.ndarray, spacing_mm: Spacing
+    border: np.ndarray, other: np.ndarray, strides: np.ndarray, lengths_mm: np.ndarray, spacing_mm: Spacing
 ) -> np.ndarray:
     """From each voxel of a border, in C order, to the nearest of another.
 
-    Most have not far to go: all take one step after the other, from the shortest on, until they meet the other border.
-    The few that do not meet it by any step ask a tree.
+    Most have not far to go: all try one step after the other, from the shortest on, until they meet the other border.
+    The few that do not meet it by any step ask a tree. No step may lead out of the arrays; `strides` are the steps in
+    voxels of the flat array.
     """
     places = np.flatnonzero(border)
     distances_mm, left, there = np.empty(len(places)), np.arange(len(places)), other.ravel()
-    for step, length_mm in zip(steps, lengths_mm, strict=True):
-        met = there[places + step]
+    for stride, length_mm in zip(strides, lengths_mm, strict=True):
+        met = there[places + stride]
         distances_mm[left[met]] = length_mm
         left, places = left[~met], places[~met]
         if not len(left):
