@@ -412,7 +412,7 @@ def figures(
     if wrong:
         raise SettingError(f"-p: expected NAME=VALUE, found {wrong[0]!r}")
     parameters = dict(text.split("=", 1) for text in parameter)
-    for path in render_figures(Workspace(workspace).require(), only or None, parameters):
+    for path in render_figures(Workspace(workspace), only or None, parameters):
         print(path)
 
 

@@ -5,7 +5,6 @@ Nothing in it is fetched: pictures are inside as PNG, there is no script, and th
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from lits_toolkit.data.layouts import find_cases
-from lits_toolkit.data.phantom.cohort import PLANS
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.figures.contrast import draw_dice_by_contrast
 from lits_toolkit.figures.detection import draw_detection_by_size_group
@@ -30,6 +28,7 @@ from lits_toolkit.study.intervals import (
     score_intervals,
 )
 from lits_toolkit.study.pairs import pair_masks
+from lits_toolkit.study.results import PHANTOMS, cohort_label, other_runs
 from lits_toolkit.study.scores import Scores
 from lits_toolkit.study.summary import RULES
 from lits_toolkit.study.tissue import measure_contrast, with_contrast
@@ -105,15 +104,14 @@ def write_report(
     """
     require_new(file, overwrite)
     references = Path(references)
-    is_phantom = (references / PLANS).is_file() or "phantom" in label
+    label = label or cohort_label(references)
     names = list(scores.cases["case"])
     slices = worst_slices(pair_masks(predictions, references, names), n_jobs)
-    label = label or ("phantom cohort" if is_phantom else f"cohort {references.resolve().name}")
     html = report_html(
         scores,
         name or Path(predictions).resolve().name,
         label,
-        is_phantom=is_phantom,
+        is_phantom="phantom" in label or cohort_label(references) == PHANTOMS,
         slices=slices,
         contrasts=_contrasts(references, names, n_jobs),
         others=others,
@@ -128,12 +126,6 @@ def write_run_report(file: str | Path, study: Workspace, run: str, *, overwrite:
     Raises as `write_report` does.
     """
     scores = study.scores(run)
-    others = {}
-    for other in study.runs():
-        with suppress(InputError):  # scores of an older version, or half deleted
-            theirs = study.scores(other)
-            if other != run and set(theirs.cases["case"]) == set(scores.cases["case"]):
-                others[other] = theirs
     write_report(
         file,
         scores,
@@ -141,7 +133,7 @@ def write_run_report(file: str | Path, study: Workspace, run: str, *, overwrite:
         study.data,
         name=run,
         label=study.label,
-        others=others,
+        others=other_runs(study, run),
         overwrite=overwrite,
         n_jobs=n_jobs,
     )

@@ -160,7 +160,7 @@ def _case_name(mask: Path) -> str:
     >>> [_case_name(Path(name)) for name in ("test-segmentation-7.nii", "segmentation-anna.nii.gz", "anna.nii.gz")]
     ['test-volume-7', 'anna', 'anna']
     """
-    stem = without_ending(mask.name)
+    stem = without_ending(mask.name) if is_nifti(mask) else mask.stem
     if re.fullmatch(r"(.*-)?segmentation-\d+", stem):
         return stem.replace("segmentation-", "volume-", 1)
     return stem.removeprefix("segmentation-")
