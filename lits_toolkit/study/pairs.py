@@ -69,8 +69,21 @@ def pair_masks(
             raise InputError(f"none of the masks in {predictions} has a reference in {references}")
     else:
         _require_same_cases(expected, found, predictions, references)
-    pairs = [_pair(case, found[key]) for key, case in expected.items()]
+    pairs = [pair_case(case, found[key]) for key, case in expected.items()]
     return sorted(pairs, key=lambda pair: natural(pair.case))
+
+
+def pair_case(case: CaseFiles, prediction: Path) -> MaskPair:
+    """A case with a reference and its predicted mask.
+
+    Raises:
+        InputError: A header cannot be read.
+        GeometryError: The shape or the affine of the prediction differs from the reference's.
+    """
+    assert case.reference is not None
+    expected = read_reference_grid(case)
+    require_same_axial_grid(read_grid(prediction), prediction, expected, f"its reference {case.reference}")
+    return MaskPair(case.name, case.reference, prediction, expected)
 
 
 def find_unmatched(predictions: str | Path, references: str | Path) -> tuple[list[str], list[str]]:
@@ -182,13 +195,6 @@ def require_counterparts(lacking: Mapping[str, Sequence[str]], advice: str) -> N
     problems = [f"{said} {listed(names)}" for said, names in lacking.items() if names]
     if problems:
         raise InputError("; ".join([*problems, advice]))
-
-
-def _pair(case: CaseFiles, prediction: Path) -> MaskPair:
-    assert case.reference is not None
-    expected = read_reference_grid(case)
-    require_same_axial_grid(read_grid(prediction), prediction, expected, f"its reference {case.reference}")
-    return MaskPair(case.name, case.reference, prediction, expected)
 
 
 def require_same_axial_grid(found: Grid, prediction: Path, expected: Grid, what: str) -> None:

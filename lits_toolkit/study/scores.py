@@ -178,6 +178,17 @@ def read_scores(folder: str | Path) -> Scores:
     return Scores(cases, lesions, summarize(cases, lesions), official, published)
 
 
+def read_runs(study: Workspace) -> tuple[dict[str, Scores], dict[str, str]]:
+    """The scores of a study's runs by their names, and of those that cannot be read, as of older columns, why not."""
+    readable, refused = {}, {}
+    for run in study.runs():
+        try:
+            readable[run] = study.scores(run)
+        except InputError as error:
+            refused[run] = str(error)
+    return readable, refused
+
+
 def _score_pair(pair: MaskPair) -> Scored:
     reference = read_labels(pair.reference, pair.grid)
     return score_on_grid(pair.case, reference, read_labels(pair.prediction), pair.grid)
