@@ -3,6 +3,7 @@
 They meet by the number in their names, by the rule of `study.numbers`. A mask is never resampled.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class MaskPair:
     def spacing_mm(self) -> Spacing:
         """Distance of neighbouring voxels along (z, y, x), in mm."""
         return self.grid.spacing_mm
+
+    @property
+    def voxels(self) -> int:
+        """How many the grid has."""
+        return math.prod(self.grid.shape)
 
 
 def pair_masks(
@@ -112,7 +118,9 @@ def require_one_file_each(folder: Path, keys: Sequence[CaseKey], files: Sequence
         other = by_key.setdefault(key, path)
         if other != path:
             one, two = (file.relative_to(folder) if file.is_relative_to(folder) else file for file in (other, path))
-            raise InputError(f"{folder} has two files of {_case_name(path)}: {one} and {two}; keep one of them")
+            raise InputError(
+                f"{folder} has two files of {_case_name(path)}: {one} and {two}; expected one of each case"
+            )
     return by_key
 
 
@@ -142,7 +150,12 @@ def _reference_cases(folder: Path) -> list[CaseFiles]:
     masks = [CaseFiles(_case_name(path), path, path) for path in files]
     if files and (folder.name in LABELS_OF.values() or all("segmentation-" in path.name for path in files)):
         return masks
-    cases = find_cases(folder)
+    try:
+        cases = find_cases(folder)
+    except InputError as error:
+        if files:
+            raise
+        raise InputError(f"{error}; masks without their CT are named segmentation-N.nii.gz") from error
     if any(case.reference for case in cases):
         return cases
     # masks that are named as their cases

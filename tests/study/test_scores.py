@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import signal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.nifti import write_mask, write_volume
-from lits_toolkit.errors import GeometryError, InputError, OutputError
+from lits_toolkit.errors import GeometryError, InputError, OutputError, SettingError
+from lits_toolkit.study import scores as module
 from lits_toolkit.study.case_scores import CASE_COLUMNS, LESION_COLUMNS, score_case
 from lits_toolkit.study.scores import evaluate, read_scores, score_masks
 from lits_toolkit.study.summary import summarize
@@ -164,6 +167,21 @@ def test_the_rule_for_empty_cases_stands_beside_the_figures(folders):
     assert "Every case here has a reference tumour" in evaluate(*folders, names=["volume-1"]).summary["empty_cases"]
 
 
+def test_jobs_are_one_or_more(folders):
+    with pytest.raises(SettingError, match="expected 1 or more jobs, found 0"):
+        evaluate(*folders, n_jobs=0)
+
+
+def test_a_process_that_the_system_ends_is_one_clear_error(folders, monkeypatch):
+    monkeypatch.setattr(module, "_score_pair", end_the_process)
+    with pytest.raises(SettingError, match=r"2 cases at a time need more memory .* fewer --jobs"):
+        evaluate(*folders, n_jobs=2)
+
+
+def end_the_process(pair):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_names_score_a_subset(folders):
     scores = evaluate(*folders, names=["volume-10", "volume-1"])
     assert scores.cases["case"].tolist() == ["volume-1", "volume-10"]
@@ -272,10 +290,12 @@ def test_scores_are_not_overwritten_unasked(folders, tmp_path):
     assert len(read_scores(output).cases) == 1
 
 
-def test_an_output_that_cannot_be_made_is_said_before_scoring(folders, tmp_path):
+def test_an_output_that_cannot_be_made_is_said_before_scoring(folders, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot make the folder"):
-        evaluate(*folders, tmp_path / "file" / "scores")
+    monkeypatch.setattr(module, "pair_masks", None)
+    for output in (tmp_path / "file", tmp_path / "file" / "scores"):
+        with pytest.raises(OutputError, match="is a file, not a folder"):
+            evaluate(*folders, output)
 
 
 def test_a_failed_evaluation_writes_nothing(folders, tmp_path):
