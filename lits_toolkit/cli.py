@@ -361,12 +361,15 @@ def evaluate(
     _print_summary(scores.summary)
     print(f"Tables of {_count(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
     if report is not None:
+        from rich.console import Console
+
         from lits_toolkit.report.html import write_report, write_run_report
 
-        if workspace is not None:
-            write_run_report(report, study, run, overwrite=overwrite, n_jobs=n_jobs)
-        elif predictions is not None and references is not None:
-            write_report(report, scores, predictions, references, overwrite=overwrite, n_jobs=n_jobs)
+        with Console(stderr=True).status("reading the masks and CTs once more for the report"):
+            if workspace is not None:
+                write_run_report(report, study, run, overwrite=overwrite, n_jobs=n_jobs)
+            elif predictions is not None and references is not None:
+                write_report(report, scores, predictions, references, overwrite=overwrite, n_jobs=n_jobs)
         print(f"Report in {report}")
 
 

@@ -131,9 +131,7 @@ def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False, n_j
             f"`lits predict --workspace {workspace.folder} --run {run}` makes them"
         )
     if not overwrite and _scores_in(workspace.scores_folder(run)):
-        raise OutputError(
-            f"the run {run!r} has scores already, in {workspace.scores_folder(run)}: --overwrite scores anew"
-        )
+        raise OutputError(f"{workspace.scores_folder(run)} has scores already: --overwrite scores the run anew")
     return evaluate(
         workspace.predictions(run),
         workspace.data,
