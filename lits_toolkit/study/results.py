@@ -18,9 +18,10 @@ from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
 from lits_toolkit.inference.predict import RECORD
 from lits_toolkit.models.encoders import encoders
+from lits_toolkit.study.intervals import same_cases
 from lits_toolkit.study.numbers import case_keys
 from lits_toolkit.study.pairs import MaskPair, pair_masks, require_counterparts
-from lits_toolkit.study.scores import Scores, evaluate
+from lits_toolkit.study.scores import Scores, evaluate, read_runs
 from lits_toolkit.study.workspace import RUN, Workspace
 
 PHANTOMS = "phantom cohort"
@@ -99,7 +100,7 @@ def open_results(
 
 def results_of_run(study: Workspace, run: str = RUN) -> Results:
     """A study's run and its other runs on the same cases; InputError without its scores or predictions."""
-    scores = {run: study.scores(run)} | other_runs(study, run)
+    scores = {run: study.scores(run)} | comparable_runs(study, run)[0]
     pairs = pair_masks(study.predictions(run), study.data, list(scores[run].cases["case"]))
     return Results(
         study.label,
@@ -111,16 +112,20 @@ def results_of_run(study: Workspace, run: str = RUN) -> Results:
     )
 
 
-def other_runs(study: Workspace, run: str) -> dict[str, Scores]:
-    """The study's other runs that were scored on the same cases, by name."""
-    names = set(study.scores(run).cases["case"])
+def comparable_runs(study: Workspace, run: str) -> tuple[dict[str, Scores], dict[str, str]]:
+    """The study's other runs that were scored on the same cases, by name, and why each further one was not."""
+    scores = study.scores(run)
+    readable, refused = read_runs(study)
     others = {}
-    for other in study.runs():
-        with suppress(InputError):  # scores of an older version, or half deleted
-            theirs = study.scores(other)
-            if other != run and set(theirs.cases["case"]) == names:
-                others[other] = theirs
-    return others
+    for other, theirs in readable.items():
+        if other == run:
+            continue
+        try:
+            same_cases(scores, theirs)
+            others[other] = theirs
+        except InputError as error:
+            refused[other] = str(error)
+    return others, refused
 
 
 def score_folders(

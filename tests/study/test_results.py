@@ -5,7 +5,7 @@ import pytest
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import write_json
-from lits_toolkit.study.results import cohort_label, open_results, other_runs, results_of_run, score_folders
+from lits_toolkit.study.results import cohort_label, comparable_runs, open_results, results_of_run, score_folders
 from lits_toolkit.study.scores import evaluate
 from lits_toolkit.study.tissue import measure_contrast
 from lits_toolkit.study.workspace import Workspace
@@ -93,7 +93,7 @@ def test_a_run_stands_beside_the_studys_runs_on_the_same_cases(study, folders):
     evaluate(folders / "mine", folders / "cohort", study.scores_folder("part"), names=["volume-1"])
     (study.scores_folder("half") / "x").mkdir(parents=True)
     write_json(study.scores_folder("half") / "summary.json", {})
-    assert list(other_runs(study, "cascade")) == ["other"]
+    assert list(comparable_runs(study, "cascade")[0]) == ["other"]
     results = results_of_run(study)
     assert list(results.scores) == ["cascade", "other"]
     assert results.label == "test cohort"
