@@ -1,53 +1,123 @@
-"""Seconds of one core to score a case with every measure, beside ASSD of the liver alone by SciPy, in the same run.
+"""Processor seconds and memory to score a pair of masks with every measure, beside what other tools take for less.
 
 The reference is a liver of the given matrix with the given number of tumours, all ellipsoids; the prediction is the
-same, moved by a voxel and with every tenth tumour missing. Prints the memory that scoring takes beyond the two masks.
+same, moved by a voxel and with every tenth tumour missing. Each tool has a process of its own (`score_tools.py` says
+what it computes) and its default settings. Seconds are the processor's, of all threads together, which other work on
+the machine lengthens less than the clock's; memory is the peak beyond the two masks.
+
+Tools that are missing are skipped. In the environment of lits_toolkit:
+
+    pip install monai medpy surface-distance-based-measures
+
+panoptica pins old versions, and has an environment of its own:
+
+    python -m venv panoptica && panoptica/bin/pip install panoptica
+    python benchmarks/scores.py --panoptica panoptica/bin/python
 """
 
 import argparse
-import resource
-import threading
-import time
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-from scipy import ndimage
-from timing import seconds
+from score_tools import SPACING_MM
 
-from lits_toolkit.data.case import Grid
-from lits_toolkit.metrics.boxes import bounding_box
-from lits_toolkit.study.case_scores import score_on_grid
+from lits_toolkit.metrics.boxes import joint_box
+from lits_toolkit.metrics.lesions import find_lesions, give_prediction
 
-SPACING_MM = (1.0, 0.75, 0.75)
+PACKAGES = {"deepmind": "surface-distance-based-measures", "panoptica": "panoptica", "monai": "monai", "medpy": "medpy"}
+TOOLS = {
+    "ours": "ours: every measure and the official score",
+    "our_distances": "ours: the distances of liver, tumour, lesions",
+    "deepmind": "DeepMind surface-distance: the same distances",
+    "panoptica": "panoptica: Dice, IoU, ASSD, RVD of liver, lesions",
+    "monai": "MONAI: Dice, ASSD, Hausdorff of liver, tumour",
+    "medpy": "medpy: ASSD of the liver alone",
+    "scipy": "SciPy: ASSD of the liver alone",
+}
 
 
 def main() -> None:
-    """Print one line each."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print a table for each number of slices."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--slices", type=int, default=300)
+    parser.add_argument("--slices", type=int, nargs="+", default=[300, 800])
     parser.add_argument("--lesions", type=int, default=30)
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=7, help="of ours, of which the median is taken")
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    parser.add_argument("--panoptica", default=sys.executable, help="the Python of panoptica's environment")
     arguments = parser.parse_args()
-    reference = draw(arguments.slices, arguments.size, arguments.lesions, missing=())
-    prediction = np.roll(
-        draw(arguments.slices, arguments.size, arguments.lesions, range(0, 99, 10)), (1, 2, 1), (0, 1, 2)
+    for slices in arguments.slices:
+        with TemporaryDirectory() as folder:
+            write_pair(Path(folder), slices, arguments.size, arguments.lesions)
+            took = {}
+            for tool in arguments.tools:
+                python = arguments.panoptica if tool == "panoptica" else sys.executable
+                took[tool] = run(python, tool, folder, arguments.repeat if tool.startswith("our") else 1)
+                print(line(tool, took[tool], took.get("ours")), flush=True)
+            print_goals(took)
+
+
+def write_pair(folder: Path, slices: int, size: int, lesions: int) -> None:
+    """Write both masks, and each reference lesion that is found with the prediction given to it, cut to their box."""
+    reference = draw(slices, size, lesions, missing=())
+    prediction = np.roll(draw(slices, size, lesions, range(0, lesions, 10)), (1, 2, 1), (0, 1, 2))
+    np.save(folder / "reference.npy", reference)
+    np.save(folder / "prediction.npy", prediction)
+    expected, found = find_lesions(reference == 2), find_lesions(prediction == 2)
+    given = give_prediction(expected, found, SPACING_MM)
+    pairs = []
+    for number, box in enumerate(expected.boxes, start=1):
+        around = joint_box(box, *(other for other in found.boxes if (given[other] == number).any()))
+        pairs.append((expected.labels[around] == number, given[around] == number))
+    pairs = [pair for pair in pairs if pair[1].any()]
+    np.savez(
+        folder / "lesions.npz",
+        **{f"reference_{n}": own for n, (own, _) in enumerate(pairs)},
+        **{f"prediction_{n}": given_to_it for n, (_, given_to_it) in enumerate(pairs)},
     )
-    z, y, x = SPACING_MM
-    grid = Grid(reference.shape[::-1], np.diag([-x, -y, z, 1.0]))
-    row, lesions, _ = score_on_grid("a", reference, prediction, grid)
-    voxels = [lesion["voxels"] for lesion in lesions]
-    print(f"{reference.shape}, {row['liver_reference_voxels'] / 1e6:.1f} million liver voxels, "
-          f"{row['lesions']} lesions of {min(voxels)} to {max(voxels)} voxels")  # fmt: skip
-    ours = seconds(lambda: score_on_grid("a", reference, prediction, grid), arguments.repeat, clock=time.process_time)
-    print(f"every measure of liver, tumour and lesions, and the official score: {ours:.2f} s")
-    naive = seconds(lambda: scipy_assd(reference >= 1, prediction >= 1, SPACING_MM), 1, clock=time.process_time)
-    print(f"SciPy, ASSD of the liver alone: {naive:.2f} s")
-    print(f"ASSD of the liver: {row['liver_assd_mm']:.4f} mm here, "
-          f"{scipy_assd(reference >= 1, prediction >= 1, SPACING_MM):.4f} mm there")  # fmt: skip
-    taken = extra_memory(lambda: score_on_grid("a", reference, prediction, grid))
-    print(f"memory beyond the two masks of {reference.nbytes / 1e6:.0f} MB each: {taken / 1e6:.0f} MB")
+    print(
+        f"{reference.shape}, masks of {reference.nbytes / 1e6:.0f} MB, {np.count_nonzero(reference) / 1e6:.1f} million "
+        f"liver voxels, {len(expected)} lesions of {expected.voxels.min()} to {expected.voxels.max()} voxels"
+    )
+
+
+def run(python: str, tool: str, folder: str, repeat: int) -> dict[str, Any] | None:
+    """What a tool's process prints; None where the tool is not installed."""
+    command = [python, Path(__file__).with_name("score_tools.py"), tool, folder, str(repeat)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "ModuleNotFoundError" in done.stderr and tool in PACKAGES:
+        return None
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])  # panoptica asks for citations before
+
+
+def line(tool: str, took: dict[str, Any] | None, ours: dict[str, Any] | None) -> str:
+    """A row of the table."""
+    if took is None:
+        return f"{TOOLS[tool]:<52} not installed: pip install {PACKAGES[tool]}"
+    ratio = f"{took['seconds'] / ours['seconds']:5.1f} ×" if ours else ""
+    assd = " and ".join(f"{value:.4f}" for value in np.atleast_1d(took["assd_mm"]))
+    return f"{TOOLS[tool]:<52}{took['seconds']:7.2f} s {ratio} {took['bytes'] / 1e6:6.0f} MB   liver {assd} mm"
+
+
+def print_goals(took: dict[str, dict[str, Any] | None]) -> None:
+    """Ours against the goals: 4 times as fast as the faster of two, and 20 times as fast as MONAI."""
+    seconds = {tool: figures["seconds"] for tool, figures in took.items() if figures}
+    peers = [seconds[tool] for tool in ("deepmind", "panoptica") if tool in seconds]
+    if "ours" in seconds and peers:
+        print(f"the faster of DeepMind and panoptica takes {min(peers) / seconds['ours']:.1f} times as long (goal: 4)")
+    if "our_distances" in seconds and peers:
+        print(f"… and {min(peers) / seconds['our_distances']:.1f} times as long as our distances alone")
+    if "ours" in seconds and "monai" in seconds:
+        print(f"MONAI takes {seconds['monai'] / seconds['ours']:.1f} times as long (goal: 20)")
+    print()
 
 
 def draw(slices: int, size: int, lesions: int, missing: Sequence[int]) -> np.ndarray:
@@ -78,39 +148,6 @@ def paint(mask: np.ndarray, center: np.ndarray, radii: np.ndarray, label: int) -
     axes = np.ogrid[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
     far = sum(((axis - c) / r) ** 2 for axis, c, r in zip(axes, center, radii, strict=True))
     mask[tuple(slice(a, b) for a, b in zip(first, last, strict=True))][far <= 1] = label
-
-
-def scipy_assd(reference: np.ndarray, prediction: np.ndarray, spacing_mm: tuple[float, float, float]) -> float:
-    """As one would write it: borders by erosion, distance transforms of the box, both directions pooled."""
-    box = bounding_box(reference, prediction)
-    eighteen = ndimage.generate_binary_structure(3, 2)
-    borders = [mask & ~ndimage.binary_erosion(mask, eighteen) for mask in (reference[box], prediction[box])]
-    to_reference, to_prediction = (ndimage.distance_transform_edt(~border, spacing_mm) for border in borders)
-    return float(np.concatenate([to_prediction[borders[0]], to_reference[borders[1]]]).mean())
-
-
-def extra_memory(run) -> int:
-    """Bytes by which the process grows at most while `run` runs, looked at every five milliseconds."""
-    peak, done = 0, threading.Event()
-    before = resident()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.is_set():
-            peak = max(peak, resident())
-            time.sleep(0.005)
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    run()
-    done.set()
-    watching.join()
-    return peak - before
-
-
-def resident() -> int:
-    """Bytes of memory that the process has now; Linux."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 if __name__ == "__main__":

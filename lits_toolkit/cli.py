@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
@@ -21,6 +22,7 @@ app = tyro.extras.SubcommandApp()
 
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 """A path whose help says what its absence means."""
+Jobs = Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="")]
 Predictions = Annotated[Path | None, tyro.conf.arg(metavar="PREDICTIONS", help_behavior_hint="")]
 References = Annotated[Path | None, tyro.conf.arg(metavar="REFERENCES", help_behavior_hint="")]
 Cases = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CASE ...", help_behavior_hint="")]
@@ -316,6 +318,7 @@ def evaluate(
     report: OptionalPath = None,
     only_matching: bool = False,
     overwrite: bool = False,
+    jobs: Jobs = 0,
 ) -> None:
     """Score predicted masks against references: per case, per lesion, by size, and the official LiTS score.
 
@@ -333,7 +336,9 @@ def evaluate(
         report: An HTML file for all of it with intervals and figures, of a study also compared with its other runs.
         only_matching: Score the cases that have both masks, and name the others, instead of refusing.
         overwrite: Replace scores, and a report, that are there.
+        jobs: How many cases at a time; by default as many as processors and memory allow. The scores are the same.
     """
+    n_jobs = jobs or None
     if report is not None:
         from lits_toolkit.report.html import require_new
 
@@ -343,12 +348,12 @@ def evaluate(
         from lits_toolkit.study.workspace import Workspace
 
         study = Workspace(workspace).require()
-        scores, folder = evaluate_run(study, run, overwrite=overwrite), study.scores_folder(run)
+        scores, folder = evaluate_run(study, run, overwrite=overwrite, n_jobs=n_jobs), study.scores_folder(run)
     elif workspace is None and predictions is not None and references is not None and output is not None:
         from lits_toolkit.study.pairs import find_unmatched
         from lits_toolkit.study.scores import evaluate as score
 
-        scores = score(predictions, references, output, only_matching=only_matching, overwrite=overwrite)
+        scores = score(predictions, references, output, only_matching=only_matching, overwrite=overwrite, n_jobs=n_jobs)
         folder = output
         for names, lacking in zip(find_unmatched(predictions, references), ("prediction", "reference"), strict=True):
             if names:
@@ -358,12 +363,15 @@ def evaluate(
     _print_summary(scores.summary)
     print(f"Tables of {_count(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
     if report is not None:
+        from rich.console import Console
+
         from lits_toolkit.report.html import write_report, write_run_report
 
-        if workspace is not None:
-            write_run_report(report, study, run, overwrite=overwrite)
-        elif predictions is not None and references is not None:
-            write_report(report, scores, predictions, references, overwrite=overwrite)
+        with Console(stderr=True).status("reading the masks and CTs once more for the report"):
+            if workspace is not None:
+                write_run_report(report, study, run, overwrite=overwrite, n_jobs=n_jobs)
+            elif predictions is not None and references is not None:
+                write_report(report, scores, predictions, references, overwrite=overwrite, n_jobs=n_jobs)
         print(f"Report in {report}")
 
 
@@ -414,7 +422,7 @@ def figures(
     if wrong:
         raise SettingError(f"-p: expected NAME=VALUE, found {wrong[0]!r}")
     parameters = dict(text.split("=", 1) for text in parameter)
-    for path in render_figures(Workspace(workspace).require(), only or None, parameters):
+    for path in render_figures(Workspace(workspace), only or None, parameters):
         print(path)
 
 
@@ -521,7 +529,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         hits = f"{found['detected']} of {found['lesions']}"
         distance = _figure(found["assd_mm"], ".2f")
         print(f"{group:10}{overlap}{distance:>10}{hits:>12}{found['false_alarms']:>14}")
-    print(f"  {rules['tumor_lesions']}\n  hits: {rules['hits']}\n\n{summary['empty_cases']}")
+    print(f"  {rules['tumor_lesions']}\n  hits: {rules['hits']}\n\n{fill(summary['empty_cases'], 120)}")
 
 
 def _print_training(folder: Path, settings: TrainSettings) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,16 @@ def output_folder(folder: str | Path) -> Path:
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {reason(error)}") from error
     return folder
+
+
+def require_writable(folder: str | Path) -> None:
+    """Raise OutputError where nothing can be written into a folder, which need not be there yet; leaves no trace."""
+    folder = Path(folder)
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {reason(error)}") from error
 
 
 @contextmanager
@@ -80,7 +91,7 @@ def reason(error: OSError) -> str:
         errno.EROFS: "the file system is read-only",
         errno.EACCES: "you have no permission for that",
         errno.EPERM: "you have no permission for that",
-        errno.ENOTDIR: "a part of that path is a file, not a folder",
+        errno.ENOTDIR: "that path, or a part of it, is a file, not a folder",
         errno.EEXIST: "a file of that name is in the way",
     }
     return reasons.get(error.errno or 0, error.strerror or str(error))

@@ -228,6 +228,8 @@ def test_evaluate_writes_a_report_and_says_before_scoring_where_it_cannot(monkey
     status, out, _ = run(monkeypatch, capsys, *arguments)
     assert (status, out.splitlines()[-1]) == (0, f"Report in {report}")
     assert "These are phantom scores" in report.read_text(encoding="utf-8")
+    status, again, _ = run(monkeypatch, capsys, *arguments, "--overwrite", "--jobs", 2)
+    assert (status, again) == (0, out)
     status, _, err = run(monkeypatch, capsys, *arguments[:-3], tmp_path / "other", "--report", report)
     assert (status, err) == (1, f"lits: {report} is there already; give another name, or --overwrite\n")
     assert not (tmp_path / "other").exists()

@@ -1,11 +1,20 @@
 import errno
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import output_folder, read_json, remove, remove_partials, replacing, write_json
+from lits_toolkit.files import (
+    output_folder,
+    read_json,
+    remove,
+    remove_partials,
+    replacing,
+    require_writable,
+    write_json,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -51,6 +60,28 @@ def test_a_file_in_the_way_of_a_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file"):
         output_folder(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below", "file/far/below"])
+def test_what_cannot_be_written_is_known_before(tmp_path, folder):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write into .*is a file, not a folder"):
+        require_writable(tmp_path / folder)
+
+
+def test_a_look_whether_something_can_be_written_leaves_no_trace(tmp_path, monkeypatch):
+    require_writable(tmp_path)
+    require_writable(tmp_path / "not" / "yet")
+    monkeypatch.chdir(tmp_path)
+    require_writable("here")
+    assert list(tmp_path.iterdir()) == []
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "from the system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OutputError, match="read-only"):
+        require_writable(tmp_path)
 
 
 def test_json_has_no_nan(tmp_path):

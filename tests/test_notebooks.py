@@ -2,17 +2,22 @@
 
 import io
 import json
+import shutil
 import tokenize
 
 import nbformat
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
+from lits_toolkit.data.case import TUMOR, mask_file_name
+from lits_toolkit.data.reading import read_mask
 from lits_toolkit.figures.drawn import MOST_BYTES
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
 from lits_toolkit.report.registry import FIGURES
 from lits_toolkit.report.render import render_figures
+from lits_toolkit.study.workspace import RUN, Workspace
 
 NOTEBOOKS = sorted(notebook_folder().glob("*.ipynb"))
 
@@ -28,7 +33,12 @@ def rendered(tmp_path_factory):
     from lits_toolkit.demo import open_workspace
 
     study = open_workspace(tmp_path_factory.mktemp("study") / "lits-demo", smoke=True)
-    render_figures(study, parameters={"smoke": True}, console=Console(file=io.StringIO()))
+    probabilities = tmp_path_factory.mktemp("probabilities")
+    for name in study.held_out:
+        mask = read_mask(study.predictions(RUN) / mask_file_name(name))
+        np.save(probabilities / f"{name}.npy", (mask == TUMOR) * np.float32(0.9))
+    parameters = {"smoke": True, "probabilities": str(probabilities)}
+    render_figures(study, parameters=parameters, console=Console(file=io.StringIO()))
     return study.figures
 
 
@@ -90,6 +100,23 @@ def test_it_runs_to_its_end_without_a_warning(rendered, path):
         if cell.cell_type == "code":
             assert cell.execution_count is not None
             assert not [output.text for output in cell.outputs if output.get("name") == "stderr"]
+
+
+def test_results_are_those_of_folders_of_masks_where_they_are_given(rendered, tmp_path):
+    cohort, masks = rendered.parent / "cohort", rendered.parent / "predictions" / RUN
+    for folder in ("references", "mine"):
+        (tmp_path / folder).mkdir()
+        for path in masks.glob("*.nii.gz"):
+            shutil.copy(cohort / path.name if folder == "references" else path, tmp_path / folder / path.name)
+    given = {"predictions": f"{tmp_path / 'mine'},{masks}", "references": str(tmp_path / "references")}
+    nowhere = Workspace(tmp_path / "nowhere")
+    pictures = render_figures(nowhere, ["06_results_by_tumor_size"], given, console=Console(file=io.StringIO()))
+    without_ct = {"06_dice_per_case", "06_errors_per_case", "06_dice_by_size_group", "06_detection"}
+    assert {picture.stem for picture in pictures} == without_ct
+    executed = nbformat.read(nowhere.figures / "notebooks" / "06_results_by_tumor_size.ipynb", nbformat.NO_CONVERT)
+    said = "".join(output.get("text", "") for cell in executed.cells for output in cell.get("outputs", []))
+    assert "No FROC: it needs" in said
+    assert "No contrasts and overlays: no CT lies beside the references" in said
 
 
 def test_the_executed_browser_notebook_shows_pictures_when_reopened_and_keeps_no_pixels(rendered):

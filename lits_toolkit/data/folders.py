@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +65,26 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     for directory, folders, names in os.walk(folder):
         folders[:] = sorted((name for name in folders if not is_hidden(name)), key=natural)
         yield Path(directory), folders, sorted((name for name in names if not is_hidden(name)), key=natural)
+
+
+def by_folder_name(places: Sequence[Path]) -> dict[str, Path]:
+    """Places under their own names, or with the folder above where two are called alike."""
+    names = [place.resolve().name for place in places]
+    return {
+        name if names.count(name) == 1 else f"{place.resolve().parent.name}/{name}": place
+        for name, place in zip(names, places, strict=True)
+    }
+
+
+def split_places(text: str) -> list[str]:
+    """The places of a list parted by commas; one that is there under its whole name is one place, commas and all.
+
+    >>> split_places("top, bottom"), split_places("")
+    (['top', 'bottom'], [])
+    """
+    if text and Path(text).expanduser().exists():
+        return [text]
+    return [place.strip() for place in text.split(",") if place.strip()]
 
 
 def size_and_time(place: str | Path) -> tuple[int, int]:

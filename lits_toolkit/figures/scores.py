@@ -9,14 +9,16 @@ import pandas as pd
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.points import count_of, short_names
-from lits_toolkit.figures.style import FAINT, INK, PREDICTION, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, SIZE_GROUP_COLORS, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 _MOST_NAMES = 45
 _WORST, _APART = 5, 3
+_MARKERS = ("o", "s", "D", "^")
 
 ERRORS = {
     "tumor_voe": ("VOE (%)", 100.0),
@@ -30,25 +32,32 @@ ERRORS = {
 def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None) -> Drawn:
     """Tumour Dice of each case, ordered by the mean size of the case's tumours, on bands of the size groups.
 
-    `cases` is the table `cases.csv` of a run. Cases without a tumour in the reference are left out, since their Dice
-    can only be 0 or 1, and counted in the title. The data has the columns case, place (from 0), mean_lesion_voxels,
-    size_group (of the mean), tumor_dice. Raises InputError if no case has a tumour.
+    `cases` is the table `cases.csv` of a run, or of several on the same cases below each other with a column method;
+    the first has stems and its mean as a line, the others stand beside it. Cases without a tumour in the reference are
+    left out, since their Dice can only be 0 or 1, and counted in the title. The data has the columns method, case,
+    place (from 0), mean_lesion_voxels, size_group (of the mean), tumor_dice. Raises InputError if no case has a tumour.
     """
     data, left_out = _by_mean_size(cases, ["tumor_dice"])
+    first = _of_first(data)
     figure, (ax,) = use_axes(ax, 1, inches=(9, 4.4))
-    _bands(ax, data)
-    ax.vlines(data["place"], 0, data["tumor_dice"], color=PREDICTION, linewidth=_stem(len(data)), alpha=0.45)
-    ax.scatter(data["place"], data["tumor_dice"], s=_dot(len(data)), color=PREDICTION, zorder=3, clip_on=False)
-    mean = data["tumor_dice"].mean()
-    ax.axhline(mean, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
+    _bands(ax, first)
+    handles = _draw_methods(ax, data, "tumor_dice")
+    mean = first["tumor_dice"].mean()
+    color = METHOD_COLORS[0] if len(handles) > 1 else INK
+    ax.axhline(mean, color=color, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
     ax.annotate(
-        f"mean\n{mean:.3f}", (1, mean), (4, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=9
-    )
+        f"mean\n{mean:.3f}", (1, mean), (4, 0), ("axes fraction", "data"), "offset points",
+        va="center", fontsize=9, color=color,
+    )  # fmt: skip
     ax.axhline(0, color=INK, linewidth=0.9, zorder=2)
     ax.set_ylim(-0.03, 1.02)
     ax.set_ylabel("tumour Dice")
-    _name_cases(ax, data, data["tumor_dice"])
-    figure.suptitle(f"Tumour Dice per case · {label}, {_how_many(len(data), left_out)}")
+    _name_cases(ax, first, first["tumor_dice"])
+    if len(handles) > 1:
+        means = data.groupby("method", sort=False)["tumor_dice"].mean()
+        names = [f"{method}, mean {means[method]:.3f}" for method in handles]
+        figure.legend(list(handles.values()), names, loc="outside lower center", ncols=3)
+    figure.suptitle(f"Tumour Dice per case · {label}, {_how_many(len(first), left_out)}")
     return Drawn(figure, data)
 
 
@@ -56,43 +65,84 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
 def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
     """Volumetric overlap error, relative volume difference and mean surface distance of the tumour, case by case.
 
-    Same cases and order as `draw_dice_per_case`. VOE and RVD are in percent, RVD is signed (above 0: too much
-    predicted), ASSD is in mm. What is undefined, as a distance to an empty prediction, is a cross on the lower edge.
-    The data is tidy: case, place, mean_lesion_voxels, size_group, error (column of `cases`), value (in the unit drawn).
+    Takes what `draw_dice_per_case` takes, in the same order. VOE and RVD are in percent, RVD is signed (above 0: too
+    much predicted), ASSD is in mm. What is undefined, as a distance to an empty prediction, is a cross on the lower
+    edge. The data is tidy: method, case, place, mean_lesion_voxels, size_group, error (column of `cases`), value (in
+    the unit drawn).
     """
     table, left_out = _by_mean_size(cases, list(ERRORS))
+    first = _of_first(table)
     figure, panels = use_axes(axes, len(ERRORS), rows=len(ERRORS), inches=(9, 6.8), share_x=True)
     parts = []
+    handles: dict[str, Artist] = {}
     for number, (ax, (column, (unit, factor))) in enumerate(zip(panels, ERRORS.items(), strict=True)):
-        values = table[column] * factor
-        parts.append(table.drop(columns=list(ERRORS)).assign(error=column, value=values))
-        ax.vlines(table["place"], 0, values, color=PREDICTION, linewidth=_stem(len(table)), alpha=0.45)
-        ax.scatter(table["place"], values, s=_dot(len(table)), color=PREDICTION, zorder=3)
-        _limit(ax, column, values)
-        undefined = table.loc[values.isna(), "place"]
+        part = table.drop(columns=list(ERRORS)).assign(error=column, value=table[column] * factor)
+        parts.append(part)
+        handles = _draw_methods(ax, part, "value")
+        _limit(ax, column, part["value"])
+        undefined = part[part["value"].isna()]
         low = ax.get_ylim()[0]
-        ax.scatter(undefined, np.full(len(undefined), low), s=34, marker="x", color=INK, clip_on=False, zorder=4)
+        for place, color in zip(*_places(undefined, list(handles)), strict=True):
+            ax.scatter(place, low, s=34, marker="x", color=color, clip_on=False, zorder=4)
         ax.axhline(0, color=INK, linewidth=0.9, zorder=2)
-        _bands(ax, table, named=number == 0)
+        _bands(ax, first, named=number == 0)
         ax.set_ylabel(unit)
         if len(undefined):
-            ax.set_title(f"× undefined in {count_of(len(undefined), 'case')}: nothing was predicted", fontsize=8.5)
+            ax.set_title(
+                f"× undefined in {count_of(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=8.5
+            )
     figure.align_ylabels(panels)
-    _name_cases(panels[-1], table, None)
-    figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(table), left_out)}")
+    _name_cases(panels[-1], first, None)
+    if len(handles) > 1:
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
+    figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(first), left_out)}")
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
 
 def _by_mean_size(cases: pd.DataFrame, columns: list[str]) -> tuple[pd.DataFrame, int]:
-    with_tumor = cases[cases["lesions"] > 0].sort_values(["mean_lesion_voxels", "case"])
+    """The cases with a tumour by method and size, and how many cases have none."""
+    named = cases if "method" in cases else cases.assign(method="prediction")
+    with_tumor = named[named["lesions"] > 0].sort_values(["mean_lesion_voxels", "case"])
     if with_tumor.empty:
         raise InputError("no case has a tumour in its reference: tumour scores per case have nothing to show")
-    table = with_tumor[["case", "mean_lesion_voxels"]].assign(
-        place=np.arange(len(with_tumor)),
+    place = {case: number for number, case in enumerate(dict.fromkeys(with_tumor["case"]))}
+    table = with_tumor[["method", "case", "mean_lesion_voxels"]].assign(
+        place=with_tumor["case"].map(place),
         size_group=[size_group(int(voxels)) for voxels in with_tumor["mean_lesion_voxels"]],
         **{column: with_tumor[column] for column in columns},
     )
-    return table.reset_index(drop=True), len(cases) - len(with_tumor)
+    order = {method: number for number, method in enumerate(dict.fromkeys(named["method"]))}
+    table = table.sort_values("method", key=lambda methods: methods.map(order), kind="stable")
+    return table.reset_index(drop=True), named["case"].nunique() - len(place)
+
+
+def _of_first(data: pd.DataFrame) -> pd.DataFrame:
+    return data[data["method"] == data["method"].iloc[0]]
+
+
+def _draw_methods(ax: "Axes", data: pd.DataFrame, column: str) -> "dict[str, Artist]":
+    """A point for each case and method, those of the first on stems; returns what stands for each in a legend."""
+    methods = list(dict.fromkeys(data["method"]))
+    count = data["place"].nunique()
+    drawn: dict[str, Artist] = {}
+    for number, method in enumerate(methods):
+        own = data[data["method"] == method]
+        places, colors = _places(own, methods)
+        if number == 0:
+            ax.vlines(places, 0, own[column], color=colors[0], linewidth=_stem(count * len(methods)), alpha=0.45)
+        drawn[method] = ax.scatter(
+            places, own[column], s=_dot(count * len(methods)), marker=_MARKERS[number % len(_MARKERS)],
+            color=colors[0], zorder=3, clip_on=False,
+        )  # fmt: skip
+    return drawn
+
+
+def _places(data: pd.DataFrame, methods: list[str]) -> tuple[list[float], list[str]]:
+    """Where each row stands, the methods of a case beside each other, and in which colour."""
+    numbers = [methods.index(method) for method in data["method"]]
+    shifts = (np.array(numbers) - (len(methods) - 1) / 2) * 0.7 / len(methods)
+    places = list(data["place"] + shifts)
+    return places, [METHOD_COLORS[number % len(METHOD_COLORS)] for number in numbers]
 
 
 def _bands(ax: "Axes", data: pd.DataFrame, named: bool = True) -> None:

@@ -1,13 +1,11 @@
 """Tumour Dice by size group (Tables 4.6 and 4.7 of the dissertation), lesion by lesion, beside what was published."""
 
-from collections.abc import Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.points import count_of, spread
 from lits_toolkit.figures.style import INK, METHOD_COLORS, SIZE_GROUP_RANGES, house_style
@@ -19,21 +17,6 @@ if TYPE_CHECKING:
 _PUBLISHED_LINES: tuple[tuple[float, tuple[float, ...]], ...] = ((0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
-def published_dice_by_size_group(models: Sequence[str] | None = None) -> pd.DataFrame:
-    """Dice by size group on LiTS as the dissertation prints it (Tustumi, UNICAMP 2020, Tables 4.6 and 4.7).
-
-    Columns: table, model (as in "2d-mobilenet_v2-top"), size_group, dice; for `models` only, where given.
-    Raises SettingError for a model that the tables do not have.
-    """
-    with files("lits_toolkit.figures").joinpath("published_dice_by_size.csv").open() as lines:
-        wide = pd.read_csv(lines, dtype={"table": str})
-    tidy = wide.melt(["table", "model"], list(SIZE_GROUPS), "size_group", "dice")
-    for model in models or ():
-        if model not in set(tidy["model"]):
-            raise SettingError(f"no published Dice for {model}: the tables have {', '.join(wide['model'])}")
-    return tidy if models is None else tidy[tidy["model"].isin(models)].reset_index(drop=True)
-
-
 @house_style()
 def draw_dice_by_size_group(
     lesions: pd.DataFrame, label: str, published: pd.DataFrame | None = None, ax: "Axes | None" = None
@@ -42,9 +25,9 @@ def draw_dice_by_size_group(
 
     `lesions` is the table `lesions.csv` of a run, or of several below each other with a column method; bars stand in
     the order in which the methods first appear, and counts under the groups are those of the first. `published`
-    (from `published_dice_by_size_group`) is drawn as lines across the groups, named as another cohort's.
-    The data has a row per bar and line: source ("here" | "dissertation, LiTS"), method, size_group, dice (NaN without
-    a lesion), lesions, detected, false_alarms. Raises InputError if there is no reference lesion.
+    (from `published_dice_by_size_group` of `lits_toolkit.study.tables`) is drawn as lines across the groups, named as
+    another cohort's. The data has a row per bar and line: source ("here" | "dissertation, LiTS"), method, size_group,
+    dice (NaN without a lesion), lesions, detected, false_alarms. Raises InputError if there is no reference lesion.
     """
     named = lesions if "method" in lesions else lesions.assign(method="prediction")
     if not (named["kind"] == "reference").any():

@@ -5,7 +5,6 @@ Nothing in it is fetched: pictures are inside as PNG, there is no script, and th
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -13,14 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from lits_toolkit.data.layouts import find_cases
-from lits_toolkit.data.phantom.cohort import PLANS
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.figures.contrast import draw_dice_by_contrast
 from lits_toolkit.figures.detection import draw_detection_by_size_group
 from lits_toolkit.figures.drawn import Drawn, png_bytes
 from lits_toolkit.figures.scores import draw_dice_per_case, draw_errors_per_case
 from lits_toolkit.figures.size_groups import draw_dice_by_size_group
-from lits_toolkit.files import replacing
+from lits_toolkit.files import replacing, require_writable
 from lits_toolkit.study.case_scores import MEASURES
 from lits_toolkit.study.intervals import (
     ALL_SIZES,
@@ -29,7 +27,9 @@ from lits_toolkit.study.intervals import (
     detection_by_size_group,
     score_intervals,
 )
+from lits_toolkit.study.jobs import sensible_jobs
 from lits_toolkit.study.pairs import pair_masks
+from lits_toolkit.study.results import PHANTOMS, cohort_label, comparable_runs
 from lits_toolkit.study.scores import Scores
 from lits_toolkit.study.summary import RULES
 from lits_toolkit.study.tissue import measure_contrast, with_contrast
@@ -84,7 +84,8 @@ def write_report(
     label: str = "",
     others: Mapping[str, Scores] | None = None,
     overwrite: bool = False,
-    n_jobs: int = 1,
+    not_compared: Mapping[str, str] | None = None,
+    n_jobs: int | None = None,
 ) -> None:
     """Write the report of predictions that have been scored, reading their masks and, where there are any, the CTs.
 
@@ -97,7 +98,8 @@ def write_report(
         label: What the cohort is called; by its folder where empty, or as the phantom cohort that it is.
         others: Scores of other runs on the same cases, by name, each of which is compared with this one.
         overwrite: Replace a file that is there.
-        n_jobs: Cases read at a time, each in a process of its own; -1 for as many as there are processors.
+        not_compared: Other runs that cannot be compared, by name, and why not.
+        n_jobs: Cases read at a time, each in a process of its own; None for as many as processors and memory allow.
 
     Raises:
         OutputError: `file` is there already, or cannot be written.
@@ -105,35 +107,34 @@ def write_report(
     """
     require_new(file, overwrite)
     references = Path(references)
-    is_phantom = (references / PLANS).is_file() or "phantom" in label
+    label = label or cohort_label(references)
     names = list(scores.cases["case"])
-    slices = worst_slices(pair_masks(predictions, references, names), n_jobs)
-    label = label or ("phantom cohort" if is_phantom else f"cohort {references.resolve().name}")
+    pairs = pair_masks(predictions, references, names)
+    n_jobs = n_jobs or sensible_jobs([pair.voxels for pair in pairs])
+    slices = worst_slices(pairs, n_jobs)
     html = report_html(
         scores,
         name or Path(predictions).resolve().name,
         label,
-        is_phantom=is_phantom,
+        is_phantom="phantom" in label or cohort_label(references) == PHANTOMS,
         slices=slices,
         contrasts=_contrasts(references, names, n_jobs),
         others=others,
+        not_compared=not_compared,
     )
     with replacing(file) as partial:
         partial.write_text(html, encoding="utf-8")
 
 
-def write_run_report(file: str | Path, study: Workspace, run: str, *, overwrite: bool = False, n_jobs: int = 1) -> None:
+def write_run_report(
+    file: str | Path, study: Workspace, run: str, *, overwrite: bool = False, n_jobs: int | None = None
+) -> None:
     """Write the report of a study's run, compared with the study's other runs that were scored on the same cases.
 
-    Raises as `write_report` does.
+    A run that was not, or whose scores are of an older version, is named there. Raises as `write_report` does.
     """
     scores = study.scores(run)
-    others = {}
-    for other in study.runs():
-        with suppress(InputError):  # scores of an older version, or half deleted
-            theirs = study.scores(other)
-            if other != run and set(theirs.cases["case"]) == set(scores.cases["case"]):
-                others[other] = theirs
+    others, not_compared = comparable_runs(study, run)
     write_report(
         file,
         scores,
@@ -142,15 +143,19 @@ def write_run_report(file: str | Path, study: Workspace, run: str, *, overwrite:
         name=run,
         label=study.label,
         others=others,
+        not_compared=not_compared,
         overwrite=overwrite,
         n_jobs=n_jobs,
     )
 
 
 def require_new(file: str | Path, overwrite: bool) -> None:
-    """Raise OutputError where the file is there already, unless `overwrite`."""
+    """Raise OutputError where the file is there already, unless `overwrite`, or cannot be written."""
+    if Path(file).is_dir():
+        raise OutputError(f"{file} is a folder: expected the name of an HTML file for the report")
     if Path(file).exists() and not overwrite:
         raise OutputError(f"{file} is there already; give another name, or --overwrite")
+    require_writable(Path(file).parent)
 
 
 def report_html(
@@ -162,6 +167,7 @@ def report_html(
     slices: pd.DataFrame | None = None,
     contrasts: pd.DataFrame | None = None,
     others: Mapping[str, Scores] | None = None,
+    not_compared: Mapping[str, str] | None = None,
 ) -> str:
     """The report as text, from tables alone.
 
@@ -173,6 +179,7 @@ def report_html(
         slices: From `worst_slices`; without it the table of places has lesions only.
         contrasts: From `measure_contrast`; without it there is no figure of contrast.
         others: Scores of other runs on the same cases, by name.
+        not_compared: Other runs that cannot be compared, by name, and why not.
 
     Raises:
         InputError: The contrasts are of other references, or another run is not of the same cases.
@@ -213,6 +220,9 @@ def report_html(
             _section(f"{name} compared with {other}", *_compared(scores, theirs, name, other))
             for other, theirs in (others or {}).items()
         ),
+        _section("Not compared", *(_note(f"{other}: {reason}.") for other, reason in not_compared.items()))
+        if not_compared
+        else "",
         f'<p class="note">Made by lits_toolkit {version("lits-toolkit")}.</p>',
     ]
     return (

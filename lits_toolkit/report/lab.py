@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 
+from lits_toolkit.data.folders import by_folder_name
 from lits_toolkit.errors import InputError, LitsError
 from lits_toolkit.files import output_folder, read_json, replacing
 from lits_toolkit.report.notebooks import notebook_folder
@@ -97,7 +98,7 @@ def write_browser_notebook(
     found = [files for place in cases for files in find_cases(place)]
     if case:
         require_known("case", case, [files.name for files in found])
-    masks = _by_folder_name([Path(place) for place in predictions])
+    masks = by_folder_name([Path(place) for place in predictions])
     if len(found) == 1:
         shown = {name: str(_mask_of(found[0], place)) for name, place in masks.items()}
         prediction = repr(next(iter(shown.values()), None) if len(shown) < 2 else shown)
@@ -144,15 +145,6 @@ def _write(title: str, call: str, folder: str | Path) -> Path:
     path = _free_place(output_folder(folder), f"browse-{title}", notebook)
     _run(notebook, path)
     return path
-
-
-def _by_folder_name(places: Sequence[Path]) -> dict[str, Path]:
-    """Under their own names, or with the folder above where two are called alike."""
-    names = [place.resolve().name for place in places]
-    return {
-        name if names.count(name) == 1 else f"{place.resolve().parent.name}/{name}": place
-        for name, place in zip(names, places, strict=True)
-    }
 
 
 def _mask_of(files: "CaseFiles", place: Path) -> Path:

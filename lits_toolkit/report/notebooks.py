@@ -9,13 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lits_toolkit.data.folders import split_places
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
 from lits_toolkit.training.settings import make_settings
 
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_PATHS = ("data", "_file", "_folder")
+_PATHS = ("data", "_file", "_folder", "references", "volumes")
+_PATH_LISTS = ("predictions", "probabilities")
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ def fit_parameters(
 ) -> dict[str, Any]:
     """The given values as the notebooks take them, text from a command line read as the parameter's type.
 
-    A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice); one whose
-    name ends in _file, _folder or data has to exist; `settings` have to be settings of a training run. Raises
+    A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice). What is
+    called data, references or volumes, or ends in _file or _folder, has to exist, and so does each place of
+    predictions or probabilities, parted by commas; `settings` have to be settings of a training run. Raises
     SettingError or InputError for the first that does not fit.
     """
     fitted: dict[str, Any] = {}
@@ -81,10 +84,9 @@ def fit_parameters(
         if value and name in choices and value not in choices[name]:
             raise SettingError(f"{name}={value}: there is no such {name}; {nearest(value, choices[name])}")
         if value and name.endswith(_PATHS):
-            path = Path(value).expanduser().resolve()
-            if not path.exists():
-                raise InputError(f"{name}={value}: {path} does not exist{_nearest_file(path)}")
-            value = str(path)
+            value = _existing(name, value)
+        if value and name in _PATH_LISTS:
+            value = ",".join(_existing(name, place) for place in split_places(value))
         if name == "settings":
             make_settings(value)
         fitted[name] = value
@@ -115,6 +117,13 @@ def _as_type(parameter: Parameter, value: object) -> object:
             pass
     expected = {bool: "true or false", dict: 'JSON such as {"epochs": 3}'}.get(wanted, wanted.__name__)
     raise SettingError(f"{parameter.name}={value}: expected {expected}, found {type(value).__name__} {value!r}")
+
+
+def _existing(name: str, value: str) -> str:
+    path = Path(value).expanduser().resolve()
+    if not path.exists():
+        raise InputError(f"{name}={value}: {path} does not exist{_nearest_file(path)}")
+    return str(path)
 
 
 def _nearest_file(path: Path) -> str:

@@ -1,11 +1,12 @@
 """Every figure that the notebooks draw: in which one, into which file, and what has to be there for it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from lits_toolkit.errors import SettingError
 from lits_toolkit.report.notebooks import nearest
-from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.study.workspace import RUN, Workspace
 
 
 @dataclass(frozen=True)
@@ -13,17 +14,29 @@ class Need:
     """Something that has to be in the workspace, and the command that makes it."""
 
     name: str
-    is_met: Callable[[Workspace, str], bool]
-    """Of a workspace and a run's name."""
+    is_met: Callable[[Workspace, Mapping[str, Any]], bool]
+    """Of a workspace and the parameters that are given to the notebooks."""
     command: str
+
+    def unless(self, *parameters: str) -> "Need":
+        """Likewise, but met where all these parameters are given: what they name is taken instead."""
+        return replace(
+            self, is_met=lambda workspace, given: all(map(given.get, parameters)) or self.is_met(workspace, given)
+        )
 
 
 COHORT = Need("a cohort", lambda workspace, _: workspace.exists, "lits prepare")
 MODELS = Need(
     "a trained model", lambda workspace, _: any(workspace.models(stage) for stage in ("liver", "tumor")), "lits train"
 )
-PREDICTIONS = Need("predictions", lambda workspace, run: workspace.predictions(run).is_dir(), "lits predict")
-SCORES = Need("scores", lambda workspace, run: workspace.scores_folder(run).is_dir(), "lits evaluate")
+PREDICTIONS = Need(
+    "predictions", lambda workspace, given: workspace.predictions(given.get("run") or RUN).is_dir(), "lits predict"
+)
+SCORES = Need(
+    "scores", lambda workspace, given: workspace.scores_folder(given.get("run") or RUN).is_dir(), "lits evaluate"
+)
+_RESULTS = (COHORT.unless("predictions", "references"), PREDICTIONS.unless("predictions"), SCORES.unless("predictions"))
+"""Of a notebook that takes folders of masks instead of a run, too."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,8 @@ class FigureEntry:
     """The picture, in the folder of figures."""
     shows: str
     needs: tuple[Need, ...]
+    only_with: str = ""
+    """The parameter without which it is not drawn."""
 
 
 FIGURES = (
@@ -72,28 +87,50 @@ FIGURES = (
         "06_results_by_tumor_size",
         "06_dice_per_case.png",
         "tumour Dice by mean tumour size, as in Figures 4.1 and 4.2",
-        (COHORT, SCORES),
+        _RESULTS,
     ),
     FigureEntry(
         "errors-per-case",
         "06_results_by_tumor_size",
         "06_errors_per_case.png",
         "VOE, RVD and ASSD by mean tumour size",
-        (COHORT, SCORES),
+        _RESULTS,
     ),
     FigureEntry(
         "dice-by-size-group",
         "06_results_by_tumor_size",
         "06_dice_by_size_group.png",
         "tumour Dice by size group, as in Tables 4.6 and 4.7",
-        (COHORT, SCORES),
+        _RESULTS,
+    ),
+    FigureEntry(
+        "detection",
+        "06_results_by_tumor_size",
+        "06_detection.png",
+        "tumours found and false alarms by size group",
+        _RESULTS,
+    ),
+    FigureEntry(
+        "froc",
+        "06_results_by_tumor_size",
+        "06_froc.png",
+        "tumours found against false alarms, from probabilities",
+        _RESULTS,
+        only_with="probabilities",
+    ),
+    FigureEntry(
+        "contrast",
+        "06_results_by_tumor_size",
+        "06_contrast.png",
+        "Dice of each tumour against its size and contrast",
+        _RESULTS,
     ),
     FigureEntry(
         "hits-and-misses",
         "06_results_by_tumor_size",
         "06_hits_and_misses.png",
         "hits, misses and false alarms, after Figures 4.5 and 4.6",
-        (COHORT, PREDICTIONS, SCORES),
+        _RESULTS,
     ),
 )
 
@@ -115,6 +152,14 @@ def find_figures(names: tuple[str, ...] | list[str] | None = None) -> list[Figur
             f"Figures: {figures}. Notebooks: {notebooks}"
         )
     return [entry for entry in FIGURES if asked & _names(entry)]
+
+
+def require_parameters(names: Sequence[str], given: Mapping[str, Any]) -> None:
+    """SettingError where a figure is asked for by its own name without the parameter that it is drawn from."""
+    asked = {name.removesuffix(".png") for name in names}
+    for entry in FIGURES:
+        if asked & (_names(entry) - {entry.notebook}) and entry.only_with and not given.get(entry.only_with):
+            raise SettingError(f"{entry.name} is drawn from {entry.only_with}: give -p {entry.only_with}=FOLDER")
 
 
 def _names(entry: FigureEntry) -> set[str]:

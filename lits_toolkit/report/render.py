@@ -20,8 +20,8 @@ from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import output_folder, read_json, replacing
 from lits_toolkit.models.catalogue import model_names
 from lits_toolkit.report.notebooks import Parameter, fit_parameters, notebook_folder, read_parameters
-from lits_toolkit.report.registry import FIGURES, FigureEntry, find_figures
-from lits_toolkit.study.workspace import RUN, Workspace
+from lits_toolkit.report.registry import FIGURES, FigureEntry, find_figures, require_parameters
+from lits_toolkit.study.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,15 @@ def render_figures(
     """
     console = console or Console(stderr=True)
     entries = find_figures(list(only) if only else None)
-    fitted = _fit(workspace.require(), entries, parameters or {})
-    run = fitted.get("run") or RUN
-    entries = _without_unmet(workspace, entries, run, asked=bool(only), console=console)
+    fitted = _fit(workspace, entries, parameters or {})
+    require_parameters(only or (), fitted)
+    entries = _without_unmet(workspace, entries, fitted, asked=bool(only), console=console)
+    if not entries:
+        workspace.require()
     figures = output_folder(output or workspace.figures)
     names = list(dict.fromkeys(entry.notebook for entry in entries))
     # The pictures' place is absolute for the notebooks, since a kernel may have another working folder.
+    before = _written(figures)
     given = fitted | {"workspace": str(workspace.folder.resolve()), "figures": str(figures.resolve())}
     failures = _run_all(names, figures / "notebooks", given, console, n_jobs)
     if failures:
@@ -80,7 +83,13 @@ def render_figures(
         raise LitsError(
             f"{len(failures)} of {len(names)} notebooks failed; how far they got is in {figures / 'notebooks'}\n{told}"
         )
-    return [figures / entry.file for entry in FIGURES if entry.notebook in names]
+    drawn = _written(figures) - before
+    return [path for path in (figures / entry.file for entry in FIGURES) if path in {path for path, _ in drawn}]
+
+
+def _written(figures: Path) -> set[tuple[Path, int]]:
+    """The pictures that are there, each with the time of its writing: a notebook may leave one out."""
+    return {(path, path.stat().st_mtime_ns) for path in figures.glob("*.png")}
 
 
 def _fit(workspace: Workspace, entries: list[FigureEntry], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +115,15 @@ def _choices(workspace: Workspace, given: Mapping[str, Any]) -> dict[str, list[s
 
 
 def _without_unmet(
-    workspace: Workspace, entries: list[FigureEntry], run: str, asked: bool, console: Console
+    workspace: Workspace, entries: list[FigureEntry], given: Mapping[str, Any], asked: bool, console: Console
 ) -> list[FigureEntry]:
     """The entries whose notebooks have all that they need; of the others say why, or raise if they were asked for."""
-    unmet = {}
+    unmet: dict[str, str] = {}
     for entry in entries:
         for need in entry.needs:
-            if not need.is_met(workspace, run):
-                unmet[entry.notebook] = f"needs {need.name} in {workspace.folder}: `{need.command}` makes them"
+            if not need.is_met(workspace, given):
+                reason = f"needs {need.name} in {workspace.folder}: `{need.command}` makes them"
+                unmet.setdefault(entry.notebook, reason)
     if unmet and asked:
         notebook, reason = next(iter(unmet.items()))
         raise InputError(f"{notebook} {reason}")

@@ -115,7 +115,7 @@ def compare_runs(first: Scores, second: Scores, seed: int = 0) -> pd.DataFrame:
     Raises:
         InputError: The runs do not have the same cases, or were scored against other references.
     """
-    cases, others = _same_cases(first, second)
+    cases, others = same_cases(first, second)
     known = {figure.key: figure for figure in _figures(others, second.lesions)}
     rows = []
     for figure in _figures(cases, first.lesions):
@@ -137,7 +137,7 @@ def compare_cases(first: Scores, second: Scores, measure: str = "tumor_dice") ->
     Raises:
         InputError: The runs do not have the same cases, or were scored against other references.
     """
-    one, other = _same_cases(first, second)
+    one, other = same_cases(first, second)
     table = pd.DataFrame({"case": one["case"], "first": one[measure], "second": other[measure]})
     table["difference"] = table["second"] - table["first"]
     return table.sort_values("difference", kind="stable", ignore_index=True)
@@ -176,8 +176,8 @@ def _of_size(lesions: pd.DataFrame, group: str) -> pd.Series:
     return lesions["size_group"].eq(group) | (group == ALL_SIZES)
 
 
-def _same_cases(first: Scores, second: Scores) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The two tables of cases in the same order of the same cases."""
+def same_cases(first: Scores, second: Scores) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The two tables of cases in one order; InputError where cases or references are not the same."""
     one, other = (
         scores.cases.sort_values("case", key=lambda names: names.map(natural), ignore_index=True)
         for scores in (first, second)

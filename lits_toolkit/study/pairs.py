@@ -3,6 +3,7 @@
 They meet by the number in their names, by the rule of `study.numbers`. A mask is never resampled.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class MaskPair:
     def spacing_mm(self) -> Spacing:
         """Distance of neighbouring voxels along (z, y, x), in mm."""
         return self.grid.spacing_mm
+
+    @property
+    def voxels(self) -> int:
+        """How many the grid has."""
+        return math.prod(self.grid.shape)
 
 
 def pair_masks(
@@ -69,8 +75,21 @@ def pair_masks(
             raise InputError(f"none of the masks in {predictions} has a reference in {references}")
     else:
         _require_same_cases(expected, found, predictions, references)
-    pairs = [_pair(case, found[key]) for key, case in expected.items()]
+    pairs = [pair_case(case, found[key]) for key, case in expected.items()]
     return sorted(pairs, key=lambda pair: natural(pair.case))
+
+
+def pair_case(case: CaseFiles, prediction: Path) -> MaskPair:
+    """A case with a reference and its predicted mask.
+
+    Raises:
+        InputError: A header cannot be read.
+        GeometryError: The shape or the affine of the prediction differs from the reference's.
+    """
+    assert case.reference is not None
+    expected = read_reference_grid(case)
+    require_same_axial_grid(read_grid(prediction), prediction, expected, f"its reference {case.reference}")
+    return MaskPair(case.name, case.reference, prediction, expected)
 
 
 def find_unmatched(predictions: str | Path, references: str | Path) -> tuple[list[str], list[str]]:
@@ -99,7 +118,9 @@ def require_one_file_each(folder: Path, keys: Sequence[CaseKey], files: Sequence
         other = by_key.setdefault(key, path)
         if other != path:
             one, two = (file.relative_to(folder) if file.is_relative_to(folder) else file for file in (other, path))
-            raise InputError(f"{folder} has two files of {_case_name(path)}: {one} and {two}; keep one of them")
+            raise InputError(
+                f"{folder} has two files of {_case_name(path)}: {one} and {two}; expected one of each case"
+            )
     return by_key
 
 
@@ -129,7 +150,12 @@ def _reference_cases(folder: Path) -> list[CaseFiles]:
     masks = [CaseFiles(_case_name(path), path, path) for path in files]
     if files and (folder.name in LABELS_OF.values() or all("segmentation-" in path.name for path in files)):
         return masks
-    cases = find_cases(folder)
+    try:
+        cases = find_cases(folder)
+    except InputError as error:
+        if files:
+            raise
+        raise InputError(f"{error}; masks without their CT are named segmentation-N.nii.gz") from error
     if any(case.reference for case in cases):
         return cases
     # masks that are named as their cases
@@ -160,7 +186,7 @@ def _case_name(mask: Path) -> str:
     >>> [_case_name(Path(name)) for name in ("test-segmentation-7.nii", "segmentation-anna.nii.gz", "anna.nii.gz")]
     ['test-volume-7', 'anna', 'anna']
     """
-    stem = without_ending(mask.name)
+    stem = without_ending(mask.name) if is_nifti(mask) else mask.stem
     if re.fullmatch(r"(.*-)?segmentation-\d+", stem):
         return stem.replace("segmentation-", "volume-", 1)
     return stem.removeprefix("segmentation-")
@@ -182,13 +208,6 @@ def require_counterparts(lacking: Mapping[str, Sequence[str]], advice: str) -> N
     problems = [f"{said} {listed(names)}" for said, names in lacking.items() if names]
     if problems:
         raise InputError("; ".join([*problems, advice]))
-
-
-def _pair(case: CaseFiles, prediction: Path) -> MaskPair:
-    assert case.reference is not None
-    expected = read_reference_grid(case)
-    require_same_axial_grid(read_grid(prediction), prediction, expected, f"its reference {case.reference}")
-    return MaskPair(case.name, case.reference, prediction, expected)
 
 
 def require_same_axial_grid(found: Grid, prediction: Path, expected: Grid, what: str) -> None:

@@ -13,14 +13,17 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 from rich.progress import track
 
 from lits_toolkit.data.case import Case
-from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import output_folder, read_json, replacing, write_json
+from lits_toolkit.data.folders import listed
+from lits_toolkit.errors import InputError, OutputError, SettingError
+from lits_toolkit.files import output_folder, read_json, replacing, require_writable, write_json
 from lits_toolkit.metrics.official import OfficialCase, official_scores, official_scores_as_published
 from lits_toolkit.study.case_scores import CASE_COLUMNS, DETECTION, LESION_COLUMNS, MEASURES, Row, score_on_grid
+from lits_toolkit.study.jobs import sensible_jobs
 from lits_toolkit.study.pairs import MaskPair, pair_masks, read_labels
 from lits_toolkit.study.summary import summarize
 from lits_toolkit.study.workspace import Workspace
@@ -73,7 +76,7 @@ def evaluate(
     names: Iterable[str] | None = None,
     only_matching: bool = False,
     overwrite: bool = False,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
 ) -> Scores:
     """Score a folder of predicted masks against a cohort's references.
 
@@ -85,43 +88,57 @@ def evaluate(
         names: Only these cases ("volume-7"), for example the held-out ones; None means all.
         only_matching: Score the cases that have both a prediction and a reference, instead of raising for the others.
         overwrite: Replace scores that are in `output` already.
-        n_jobs: Cases scored at a time, each in a process of its own; -1 for as many as there are processors. The
-            scores are the same for any number.
+        n_jobs: Cases scored at a time, each in a process of its own; None for as many as processors and memory allow
+            (`study.jobs`). The scores are the same for any number.
 
     Raises:
         InputError: A prediction or a reference is missing, or a file cannot be read as a mask.
         GeometryError: A prediction does not lie on its reference's voxel grid. Nothing is ever resampled.
-        OutputError: `output` holds scores already, or cannot be written.
+        OutputError: `output` holds scores already, or cannot be written; before anything is scored.
+        SettingError: `n_jobs` is below 1, or so many processes have no room in the memory.
     """
+    if n_jobs is not None and n_jobs < 1:
+        raise SettingError(f"expected 1 or more jobs, found {n_jobs}")
     if output is not None:
         _require_no_scores(Path(output), overwrite)
+        require_writable(output)
     pairs = pair_masks(predictions, references, names, only_matching)
+    n_jobs = n_jobs or sensible_jobs([pair.voxels for pair in pairs])
     jobs = joblib.Parallel(n_jobs=min(n_jobs, len(pairs)), return_as="generator")(
         joblib.delayed(_score_pair)(pair) for pair in pairs
     )
     console = Console(stderr=True)
-    rows = list(
-        track(jobs, "scoring", total=len(pairs), console=console, transient=True, disable=not console.is_terminal)
-    )
+    bar = track(jobs, "scoring", total=len(pairs), console=console, transient=True, disable=not console.is_terminal)
+    try:
+        rows = list(bar)
+    except TerminatedWorkerError as error:
+        raise SettingError(
+            f"the system ended a process, most likely since {n_jobs} cases at a time need more memory than there is: "
+            "take fewer --jobs"
+        ) from error
     scores = _tables(rows)
     if output is not None:
         write_scores(scores, output, overwrite=overwrite)
     return scores
 
 
-def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False) -> Scores:
+def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False, n_jobs: int | None = None) -> Scores:
     """Score what a run predicted of the study's held-out cases, into the run's scores; raises as `evaluate` does."""
     if not workspace.predictions(run).is_dir():
+        others = listed(path.name for path in workspace.predictions(run).parent.glob("*/"))
         raise InputError(
-            f"{workspace.folder} has no predictions of a run {run!r}: "
+            f"{workspace.folder} has no predictions of a run {run!r}{f', but of {others}' if others else ''}: "
             f"`lits predict --workspace {workspace.folder} --run {run}` makes them"
         )
+    if not overwrite and _scores_in(workspace.scores_folder(run)):
+        raise OutputError(f"{workspace.scores_folder(run)} has scores already: --overwrite scores the run anew")
     return evaluate(
         workspace.predictions(run),
         workspace.data,
         workspace.scores_folder(run),
         names=workspace.held_out,
         overwrite=overwrite,
+        n_jobs=n_jobs,
     )
 
 
@@ -178,6 +195,17 @@ def read_scores(folder: str | Path) -> Scores:
     return Scores(cases, lesions, summarize(cases, lesions), official, published)
 
 
+def read_runs(study: Workspace) -> tuple[dict[str, Scores], dict[str, str]]:
+    """The scores of a study's runs by their names, and of those that cannot be read, as of older columns, why not."""
+    readable, refused = {}, {}
+    for run in study.runs():
+        try:
+            readable[run] = study.scores(run)
+        except InputError as error:
+            refused[run] = str(error)
+    return readable, refused
+
+
 def _score_pair(pair: MaskPair) -> Scored:
     reference = read_labels(pair.reference, pair.grid)
     return score_on_grid(pair.case, reference, read_labels(pair.prediction), pair.grid)
@@ -194,6 +222,10 @@ def _tables(rows: list[Scored]) -> Scores:
 
 
 def _require_no_scores(folder: Path, overwrite: bool) -> None:
-    there = [name for name in _FILES if (folder / name).exists()]
+    there = _scores_in(folder)
     if there and not overwrite:
         raise OutputError(f"{folder} has scores already ({', '.join(there)}); give another folder, or --overwrite")
+
+
+def _scores_in(folder: Path) -> list[str]:
+    return [name for name in _FILES if (folder / name).exists()]

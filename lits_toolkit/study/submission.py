@@ -68,6 +68,8 @@ def pack_submission(
     output = Path(output)
     if output.suffix.lower() != ".zip":
         raise OutputError(f"expected a name that ends in .zip for the submission, found {output}")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder: expected the name of a zip for the submission")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists already: give another name, or --overwrite")
     entries = _entries(Path(predictions), Path(volumes))

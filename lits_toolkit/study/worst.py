@@ -1,6 +1,6 @@
 """Where to look first: missed and invented lesions and each case's worst slice, as places to go to in the browser."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import joblib
@@ -53,7 +53,12 @@ def worst_slices(pairs: Sequence[MaskPair], n_jobs: int = 1) -> pd.DataFrame:
     Raises:
         InputError: A file cannot be read as a mask.
     """
-    rows = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_read_worst_slice)(pair) for pair in pairs)
+    rows = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(read_worst_slice)(pair) for pair in pairs)
+    return slice_table(rows)
+
+
+def slice_table(rows: Iterable[dict[str, Any] | None]) -> pd.DataFrame:
+    """The rows of `read_worst_slice` as the table that `worst_slices` gives."""
     found = [row for row in rows if row is not None]
     return pd.DataFrame(found, columns=list(PLACE_COLUMNS)).astype({"lesion": "Int64"})
 
@@ -91,7 +96,8 @@ def find_worst_slice(
     }
 
 
-def _read_worst_slice(pair: MaskPair) -> dict[str, Any] | None:
+def read_worst_slice(pair: MaskPair) -> dict[str, Any] | None:
+    """`find_worst_slice` of the masks on disk; InputError where one cannot be read."""
     reference, prediction = read_labels(pair.reference, pair.grid), read_labels(pair.prediction)
     box = bounding_box(reference, prediction)
     row = find_worst_slice(pair.case, reference[box], prediction[box], pair.spacing_mm)

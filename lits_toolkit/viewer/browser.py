@@ -23,7 +23,7 @@ from lits_toolkit.viewer.blend import (
     heat_colors,
     prediction_layers,
 )
-from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED
+from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED, Voxel
 from lits_toolkit.viewer.payload import facts_message, interesting_voxel, slice_buffers
 from lits_toolkit.viewer.picture import draw_view
 from lits_toolkit.viewer.still import display_with_picture, still_png, with_picture
@@ -84,6 +84,7 @@ class SliceBrowser(anywidget.AnyWidget):
     numbers = traitlets.Bool(help="Whether lesions have their numbers.").tag(**_ON_SCREEN)
     shown = traitlets.List(traitlets.Unicode(), help="The layers that are on, by name.").tag(**_ON_SCREEN)
     chosen = traitlets.Unicode(help="The prediction of errors, heat and lesions in one panel.").tag(**_ON_SCREEN)
+    crosshair = traitlets.Bool(help="Whether lines mark the cursor.").tag(**_ON_SCREEN)
     zoom = traitlets.Float(1.0, help="1 shows the whole slice.").tag(**_ON_SCREEN)
     middle = traitlets.Tuple(
         *[traitlets.Float()] * 3, default_value=None, allow_none=True, help="(z, y, x) in the middle of what is zoomed."
@@ -112,6 +113,7 @@ class SliceBrowser(anywidget.AnyWidget):
         settings = {
             "shown": [layer.name for layer in self._layers],
             "chosen": next(iter(self._predictions), ""),
+            "crosshair": settings.get("view_layout") == "planes",
         } | settings
         super().__init__(
             name=case.name,
@@ -167,6 +169,22 @@ class SliceBrowser(anywidget.AnyWidget):
             zoom=self.zoom,
             middle=None if self.middle is None else (z, y, x),
         )
+
+    def go_to(self, voxel: Voxel, prediction: str = "") -> None:
+        """Go to a voxel (z, y, x) and mark it, zoomed or not; choose a prediction where one is named.
+
+        Raises SettingError where there is no such prediction.
+        """
+        self.chosen = prediction or self.chosen
+        self.cursor = voxel
+        self.crosshair = True
+        if self.zoom > 1:
+            # nothing beyond the volume is in the part that is zoomed
+            halves = [size / self.zoom / 2 for size in self.shape]
+            self.middle = tuple(
+                min(max(float(at), half - 0.5), size - half - 0.5)
+                for at, half, size in zip(self.cursor, halves, self.shape, strict=True)
+            )
 
     def go_to_worst_slice(self, prediction: str) -> None:
         """Go to the slice of the current plane where the tumour's Dice of a prediction is lowest, if there is any."""

@@ -1032,7 +1032,6 @@ class BrowserView {
     this.openedWith = settings.get("window");
     this.direction = 1;
     this.pointer = null; // { panel, place } of the mouse
-    this.crosshair = settings.get("view_layout") === "planes";
     this.ruler = null; // { from, to }: voxels in fractions; the tool is in use while it is there
     this.wheel = 0;
     this.followers = []; // what makes the controls agree with the settings
@@ -1055,6 +1054,10 @@ class BrowserView {
 
   get index() {
     return this.settings.get("cursor")[this.plane];
+  }
+
+  get crosshair() {
+    return this.settings.get("crosshair");
   }
 
   /** What colours the voxels: one thing at a time. */
@@ -1424,7 +1427,7 @@ class BrowserView {
       "change:view_layout": relay,
       "change:shown": relay,
     };
-    for (const name of ["window", "opacity", "filled", "errors", "heat", "numbers", "chosen", "zoom", "middle"]) {
+    for (const name of ["window", "opacity", "filled", "errors", "heat", "numbers", "chosen", "zoom", "middle", "crosshair"]) {
       this.followed[`change:${name}`] = follow;
     }
     this.followed["msg:custom"] = (content, buffers) => {
@@ -1612,8 +1615,7 @@ class BrowserView {
   }
 
   setCrosshair(on) {
-    this.crosshair = on;
-    this.refresh();
+    this.settings.set({ crosshair: on });
   }
 
   toggle(layer) {

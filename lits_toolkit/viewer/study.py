@@ -1,4 +1,4 @@
-"""Many cases in one browser: pickers of case and runs, each case's Dice, and the slice browser of the one picked."""
+"""Many cases in one browser: pickers of case and runs, each case's Dice, the largest errors, and the slice browser."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -17,10 +17,12 @@ from lits_toolkit.study.workspace import RUN, Workspace
 from lits_toolkit.viewer.blend import MOST_PREDICTIONS, prediction_layers
 from lits_toolkit.viewer.browser import SliceBrowser, browse
 from lits_toolkit.viewer.case_plot import CasePlot
+from lits_toolkit.viewer.facts import Voxel
+from lits_toolkit.viewer.place_list import PlaceList
 from lits_toolkit.viewer.still import display_with_picture, with_picture
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from lits_toolkit.study.scores import Scores
 
 _KEPT = ("plane", "window", "opacity", "filled", "numbers")
 """What is set for one case and stays so for the next."""
@@ -45,18 +47,20 @@ class StudyBrowser(ipywidgets.VBox):
         self,
         cases: Sequence[CaseFiles],
         predictions: Mapping[str, Path],
-        scores: "Mapping[str, pd.DataFrame] | None" = None,
+        scores: "Mapping[str, Scores] | None" = None,
         case: str | None = None,
         runs: Sequence[str] | None = None,
         **settings: Any,
     ) -> None:
-        """`predictions` are folders of masks by the names of their runs, `scores` tables `cases.csv` likewise.
+        """`predictions` are folders of masks by the names of their runs, `scores` those of the runs that have any.
 
         `settings` are those of `browse`.
         """
         self._files = {files.name: files for files in cases}
         self._predictions = dict(predictions)
-        self._scores = dict(scores or {})
+        tables = {run: (found.cases, found.lesions) for run, found in (scores or {}).items()}
+        own = {run: [table[table["case"].isin(list(self._files))] for table in both] for run, both in tables.items()}
+        self._scores = {run: cases for run, (cases, _) in own.items()}
         self._settings = settings
         self._read: Case | None = None
         self._shown: list[str] = []
@@ -79,14 +83,22 @@ class StudyBrowser(ipywidgets.VBox):
         for picker in self._run_pickers.values():
             picker.observe(self._pick_runs, "value")
         self._message = ipywidgets.HTML()
-        self._plot = CasePlot(self._open_worst)
-        runs_row = [ipywidgets.Label("Runs"), *self._run_pickers.values()] if len(self._run_pickers) > 1 else []
+        self._plot = CasePlot(self._open_worst, layout=ipywidgets.Layout(flex="1 1 560px"))
+        self._places = PlaceList(
+            self._open_place,
+            {run: lesions for run, (_, lesions) in own.items()},
+            self._compared,
+            layout=ipywidgets.Layout(flex="1 1 420px", min_width="0"),
+        )
+        self._runs_label = ipywidgets.Label("Runs")
+        runs_row = [self._runs_label, *self._run_pickers.values()] if len(self._run_pickers) > 1 else []
         pickers = ipywidgets.Box(
             [self._case_picker, *runs_row], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         )
         self._place = ipywidgets.Box(layout=ipywidgets.Layout(min_height="720px"))  # also between two cases
-        plot = [self._plot] if self._scores else []
-        self.children = [pickers, *plot, self._message, self._place]
+        overview = [*([self._plot] if self._scores else []), *([self._places] if self._can_compare() else [])]
+        over_all = ipywidgets.Box(overview, layout=ipywidgets.Layout(flex_flow="row wrap"))
+        self.children = [pickers, over_all, self._message, self._place]
         self._open()
         self._show_runs()
         self._case_picker.observe(lambda change: self.set_trait("case", change["new"]), "value")
@@ -114,8 +126,8 @@ class StudyBrowser(ipywidgets.VBox):
         """Take it off the screen and out of memory."""
         self._read, browser = None, self.browser
         self.browser = None
-        parts = (browser, self._plot, self._case_picker, *self._run_pickers.values(), self._message, self._place)
-        for widget in filter(None, parts):
+        pickers = (self._case_picker, self._runs_label, *self._run_pickers.values())
+        for widget in filter(None, (browser, self._plot, self._places, *pickers, *self.children)):
             _close(widget)
         super().close()
 
@@ -131,6 +143,14 @@ class StudyBrowser(ipywidgets.VBox):
 
     def _predicted(self, name: str, runs: Iterable[str]) -> list[str]:
         return [run for run in runs if (self._predictions[run] / mask_file_name(name)).is_file()]
+
+    def _compared(self, run: str) -> list[tuple[CaseFiles, Path]]:
+        """The cases with a reference that a run has predicted, with their predicted masks."""
+        names = [name for name, files in self._files.items() if files.reference and self._predicted(name, [run])]
+        return [(self._files[name], self._predictions[run] / mask_file_name(name)) for name in names]
+
+    def _can_compare(self) -> bool:
+        return any(self._compared(run) for run in self._predictions)
 
     def _label(self, name: str) -> str:
         return name if not self._predictions or self._predicted(name, self._predictions) else f"{name} (not predicted)"
@@ -156,6 +176,11 @@ class StudyBrowser(ipywidgets.VBox):
         self.case = case
         if self.browser is not None and self.browser.name == case:
             self.browser.go_to_worst_slice(run)
+
+    def _open_place(self, case: str, run: str, voxel: Voxel) -> None:
+        self.case = case
+        if self.browser is not None and self.browser.name == case and run in self._shown:
+            self.browser.go_to(voxel, run)
 
     def _try_to_open(self) -> None:
         self._say([f"Reading {self.case} …"])
@@ -192,6 +217,8 @@ class StudyBrowser(ipywidgets.VBox):
         colors = {layer.name: layer.color for layer in prediction_layers(ordered)} if ordered else {}
         self._plot.show({run: self._scores[run] for run in ordered if run in self._scores}, colors)
         self._plot.chosen = self.case
+        if self._places.run != (first := self.runs[0] if self.runs else ""):
+            self._places.show(first)
 
     def _remarks(self, files: CaseFiles, shown: Sequence[str]) -> list[str]:
         remarks = []
@@ -204,7 +231,7 @@ class StudyBrowser(ipywidgets.VBox):
             remarks.append("There is no prediction to show; lits predict makes them.")
         unscored = [run for run in self.runs if run not in self._scores]
         if unscored and self._scores:
-            remarks.append(f"Not scored, and so not in the plot: {', '.join(unscored)}; lits evaluate does.")
+            remarks.append(f"Not scored, or by an older version: {', '.join(unscored)}; lits evaluate does.")
         return remarks
 
     def _say(self, lines: Sequence[str], alert: bool = False) -> None:
@@ -229,15 +256,20 @@ def browse_study(
     """Browse the cases of a study with the predictions of its runs, and go to where they fail.
 
     The plot has the tumour's Dice of each case that was scored, ordered by the mean size of its tumours; a click opens
-    that case at its worst slice. `case` is where to begin, by default the first that was predicted; `runs` are up to
-    four names of folders in `predictions/`, by default "cascade" or the first; `settings` are those of `browse`.
+    that case at its worst slice. The list beside it has the largest errors of the first run, missed and invented
+    tumours and, once they are asked for, the worst slices; a click goes there.
+
+    `case` is where to begin, by default the first that was predicted; `runs` are up to four names of folders in
+    `predictions/`, by default "cascade" or the first; `settings` are those of `browse`.
 
     Raises InputError where there is no study or no case, SettingError, with the nearest name, for a case or a run that
     it does not have.
     """
+    from lits_toolkit.study.scores import read_runs
+
     study = (workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace))).require()
     predictions = predicted_runs(study)
-    scores = {run: study.scores(run).cases for run in study.runs() if run in predictions}
+    scores = {run: found for run, found in read_runs(study)[0].items() if run in predictions}
     chosen = [runs] if isinstance(runs, str) else runs
     return StudyBrowser(study.cohort_cases(), predictions, scores, case, chosen, **settings)
 
@@ -252,13 +284,19 @@ def browse_cases(
     places: str | Path | Sequence[str | Path],
     predictions: Mapping[str, str | Path] | None = None,
     case: str | None = None,
+    scores: Mapping[str, str | Path] | None = None,
     **settings: Any,
 ) -> StudyBrowser:
     """Browse the cases of files and folders of any layout, with folders of predicted masks by their names.
 
-    `case` is where to begin; `settings` are those of `browse`. Raises InputError where there is no case or two have one
-    name, SettingError, with the nearest name, for a case that is not there.
+    `scores` are the folders that `lits evaluate` wrote, by the same names, for the plot and the list of the largest
+    errors, as of `browse_study`. `case` is where to begin; `settings` are those of `browse`.
+
+    Raises InputError where there is no case, two have one name, or a folder has no scores, SettingError, with the
+    nearest name, for a case or a prediction that is not there.
     """
+    from lits_toolkit.study.scores import read_scores
+
     given = [places] if isinstance(places, str | Path) else places
     cases = [found for place in given for found in find_cases(place)]
     names = [found.name for found in cases]
@@ -268,7 +306,8 @@ def browse_cases(
     if not cases:
         raise InputError("expected CT files or folders, found none")
     folders = {name: Path(folder) for name, folder in (predictions or {}).items()}
-    return StudyBrowser(cases, folders, None, case, list(folders)[:MOST_PREDICTIONS], **settings)
+    tables = {require_known("prediction", name, folders): read_scores(given) for name, given in (scores or {}).items()}
+    return StudyBrowser(cases, folders, tables, case, list(folders)[:MOST_PREDICTIONS], **settings)
 
 
 def require_known(what: str, name: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from lits_toolkit.data.folders import opened, size_and_time
+from lits_toolkit.data.folders import by_folder_name, opened, size_and_time, split_places
 from lits_toolkit.errors import InputError
 
 FILES = {"a/slice-2": b"two", "a/slice-10": b"ten", "b/slice-1": b"one"}
@@ -60,3 +60,16 @@ def test_size_and_time_notice_a_change(tmp_path):
     assert size_and_time(tmp_path / "x.zip" / "inside") == (4, 9)
     with pytest.raises(FileNotFoundError):
         size_and_time(tmp_path / "nowhere")
+
+
+def test_a_list_of_places_is_parted_by_commas_unless_it_is_one_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert split_places("a, b") == ["a", "b"]
+    (tmp_path / "a, b").mkdir()
+    assert split_places("a, b") == ["a, b"]
+    assert split_places(" , ") == split_places("") == []
+
+
+def test_places_that_are_called_alike_have_the_folder_above_in_their_names(tmp_path):
+    places = [tmp_path / "one" / "masks", tmp_path / "other" / "masks", tmp_path / "mine"]
+    assert by_folder_name(places) == dict(zip(["one/masks", "other/masks", "mine"], places, strict=True))

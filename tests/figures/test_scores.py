@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from lits_toolkit.errors import InputError
@@ -28,7 +29,7 @@ def test_any_number_of_cases_is_legible(make_scores, assert_legible, draw, count
 
 def test_errors_are_in_percent_and_mm_and_undefined_ones_are_crossed(make_scores):
     drawn = draw_errors_per_case(make_scores(*ROWS), "phantom cohort")
-    values = drawn.data.pivot(index="case", columns="error", values="value")
+    values = drawn.data.set_index(["case", "error"])["value"]
     assert values.loc["volume-3"].to_dict() == pytest.approx(
         {"tumor_voe": 100 * (1 - 0.6 / 1.4), "tumor_rvd": 25.0, "tumor_assd_mm": 1.5}
     )
@@ -36,6 +37,34 @@ def test_errors_are_in_percent_and_mm_and_undefined_ones_are_crossed(make_scores
     assert np.isnan(values.loc["volume-1", "tumor_assd_mm"])
     assert set(drawn.data["error"]) == set(ERRORS)
     assert "undefined in 1 case" in drawn.figure.axes[2].get_title(loc="left")
+
+
+@pytest.mark.parametrize("methods", [2, 4])
+@pytest.mark.parametrize("draw", [draw_dice_per_case, draw_errors_per_case])
+def test_methods_stand_beside_each_other_in_the_order_of_the_cases_sizes(make_scores, assert_legible, draw, methods):
+    runs = [make_scores(*ROWS).assign(method=f"run {4 - number}") for number in range(methods)]
+    runs[1]["tumor_dice"] /= 2
+    drawn = draw(pd.concat(runs), "phantom cohort")
+    data = drawn.data.drop_duplicates(["method", "case"])
+    assert data["method"].tolist() == [f"run {4 - number}" for number in range(methods) for _ in range(3)]
+    assert data["case"].tolist() == ["volume-1", "volume-3", "volume-7"] * methods
+    assert data["place"].tolist() == [0, 1, 2] * methods
+    legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    assert [name.partition(",")[0] for name in legend] == [f"run {4 - number}" for number in range(methods)]
+    assert_legible(drawn)
+
+
+def test_each_methods_dice_is_a_point_of_its_own_and_its_mean_is_in_the_legend(make_scores):
+    one, other = (make_scores(*ROWS).assign(method=method) for method in ("one", "other"))
+    other["tumor_dice"] /= 2
+    drawn = draw_dice_per_case(pd.concat([one, other]), "phantom cohort")
+    legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    assert legend == ["one, mean 0.467", "other, mean 0.233"]
+    points = np.concatenate(
+        [own.get_offsets() for own in drawn.figure.axes[0].collections if len(own.get_offsets()) == 3]
+    )
+    assert sorted(points[:, 1]) == pytest.approx([0, 0, 0.3, 0.4, 0.6, 0.8])
+    assert len(set(points[:, 0].round(6))) == 6
 
 
 def test_one_huge_volume_difference_does_not_flatten_the_others(make_scores):

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.figures.size_groups import draw_dice_by_size_group, published_dice_by_size_group
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.size_groups import draw_dice_by_size_group
+from lits_toolkit.study.tables import published_dice_by_size_group
 
 
 def test_a_group_has_the_mean_of_its_lesions_with_misses_as_zero(make_lesions, assert_legible):
@@ -42,16 +43,3 @@ def test_every_lesion_is_a_point(make_lesions):
 def test_no_reference_lesion_is_told(make_lesions):
     with pytest.raises(InputError, match="no case has a tumour"):
         draw_dice_by_size_group(make_lesions(("a", 50, None)), "phantom cohort")
-
-
-def test_the_published_tables_are_complete():
-    tables = published_dice_by_size_group()
-    assert tables.groupby("table")["model"].nunique().to_dict() == {"4.6": 9, "4.7": 12}
-    assert tables["dice"].between(0, 1).all()
-    best = published_dice_by_size_group(["2d-mobilenet_v2-top"]).set_index("size_group")["dice"]
-    assert best.to_dict() == {"small": 0.233, "medium": 0.470, "large": 0.615}
-
-
-def test_an_unpublished_model_is_told():
-    with pytest.raises(SettingError, match="no published Dice for han2017"):
-        published_dice_by_size_group(["han2017"])

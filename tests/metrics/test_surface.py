@@ -69,6 +69,19 @@ def test_distances_are_the_least_over_all_pairs(pair, spacing_mm):
     assert found.assd_mm <= found.rmsd_mm + 1e-9 <= found.mssd_mm + 2e-9
 
 
+long_regions = st.tuples(*[arrays(bool, (2, 2, 30), elements=st.sampled_from([False] * 9 + [True]))] * 2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(long_regions, spacings)
+def test_some_may_be_near_and_others_far(pair, spacing_mm):
+    assume(pair[0].any() and pair[1].any())
+    found = surface_distances(*pair, spacing_mm)
+    first, second = literal_distances(*pair, spacing_mm)
+    np.testing.assert_allclose(found.from_reference_mm, first, atol=1e-9)
+    np.testing.assert_allclose(found.from_prediction_mm, second, atol=1e-9)
+
+
 @settings(deadline=None, max_examples=40)
 @given(regions, spacings, st.tuples(*[st.integers(0, 3)] * 6), st.permutations(range(3)), st.integers(0, 7))
 def test_it_does_not_matter_where_or_which_way_up(pair, spacing_mm, margins, axes, flips):

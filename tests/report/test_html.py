@@ -1,5 +1,7 @@
 import base64
 import io
+import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -171,6 +173,12 @@ def test_a_report_is_not_overwritten_unasked(written, tmp_path):
     assert (tmp_path / "report.html").read_text() == "mine"
 
 
+def test_a_report_that_cannot_be_written_is_refused(written, tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OutputError, match="is a folder: expected the name of an HTML file"):
+        written(overwrite=True)
+
+
 def test_runs_of_a_study_are_compared(folders, tmp_path):
     predictions, cohort = folders
     study = Workspace(tmp_path / "study")
@@ -188,11 +196,29 @@ def test_runs_of_a_study_are_compared(folders, tmp_path):
     dice = 2 * 200 / (400 + 209)
     assert (theirs, ours, difference) == ("1.000", f"{(dice + 2) / 3:.3f}", f"−{(1 - dice) / 3:.3f}")
     assert (p, cases) == ("1.000", "3")  # one of three cases differs: + and − are as likely
-    # a run of other cases, or of an older version, is left aside
-    few = study.scores("perfect").cases.iloc[:1]
-    few.to_csv(study.scores_folder("perfect") / "cases.csv", index=False)
-    write_run_report(tmp_path / "report.html", study, "ours", overwrite=True)
-    assert "compared with" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_runs_that_cannot_be_compared_are_named_with_the_reason(folders, tmp_path):
+    predictions, cohort = folders
+    study = Workspace(tmp_path / "study")
+    study.begin(cohort, Split((), (), ("volume-1", "volume-2", "volume-10")), "cohort three")
+    for run in ("ours", "few", "older", "other"):
+        evaluate(predictions, cohort, study.scores_folder(run))
+    shutil.copytree(predictions, study.predictions("ours"))
+
+    def change(run, table):
+        table.to_csv(study.scores_folder(run) / "cases.csv", index=False)
+
+    cases = study.scores("ours").cases
+    change("few", cases.iloc[1:])
+    change("older", cases.drop(columns="lesion_recall_iou0"))
+    change("other", cases.assign(liver_reference_voxels=7))
+    write_run_report(tmp_path / "report.html", study, "ours")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert " compared with " not in page.text
+    assert "few: two runs are compared on the same cases: only one of them has volume-1." in page.text
+    assert re.search("older: the scores in .* lack the columns lesion_recall_iou0; lits evaluate --over", page.text)
+    assert "other: the runs were scored against different references of volume-1, volume-2, volume-10." in page.text
 
 
 def test_contrasts_of_another_cohort_are_refused(folders):

@@ -12,6 +12,8 @@ KNOWN = {
         ("share", float, 0.5),
         ("prediction_file", str, ""),
         ("data", str, ""),
+        ("references", str, ""),
+        ("predictions", str, ""),
     )
 }
 
@@ -89,3 +91,29 @@ def test_a_path_is_made_absolute_and_has_to_be_there(tmp_path, monkeypatch):
     assert fit_parameters({"data": ""}, KNOWN, {}) == {"data": ""}
     with pytest.raises(InputError, match=r"does not exist; the nearest is 'mask\.nii'"):
         fit_parameters({"prediction_file": "mosk.nii"}, KNOWN, {})
+
+
+def test_each_place_of_a_list_has_to_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("top", "bottom", "a, b"):
+        (tmp_path / name).mkdir()
+    places = {name: str((tmp_path / name).resolve()) for name in ("top", "bottom", "a, b")}
+    fitted = fit_parameters({"predictions": "top, bottom", "references": "a, b"}, KNOWN, {})
+    assert fitted == {"predictions": f"{places['top']},{places['bottom']}", "references": places["a, b"]}
+    assert fit_parameters({"predictions": "a, b"}, KNOWN, {}) == {"predictions": places["a, b"]}
+    assert fit_parameters({"predictions": ""}, KNOWN, {}) == {"predictions": ""}
+    with pytest.raises(InputError, match=r"predictions=botom: .* does not exist; the nearest is 'bottom'"):
+        fit_parameters({"predictions": "top,botom"}, KNOWN, {})
+    with pytest.raises(InputError, match=r"references=to: .* does not exist; the nearest is 'top'"):
+        fit_parameters({"references": "to"}, KNOWN, {})
+
+
+def test_settings_of_a_training_run_are_json_and_known():
+    known = {"settings": Parameter("settings", dict, {}, "")}
+    fitted = fit_parameters({"settings": '{"epochs": 3, "loss": "dice"}'}, known, {})
+    assert fitted == {"settings": {"epochs": 3, "loss": "dice"}}
+    assert fit_parameters({"settings": {"epochs": 3}}, known, {}) == {"settings": {"epochs": 3}}
+    with pytest.raises(SettingError, match="the nearest is 'epochs'"):
+        fit_parameters({"settings": '{"epoch": 3}'}, known, {})
+    with pytest.raises(SettingError, match=r'expected JSON such as \{"epochs": 3\}, found str'):
+        fit_parameters({"settings": "epochs=3"}, known, {})

@@ -11,6 +11,7 @@ from rich.console import Console
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.report.registry import FIGURES, MODELS
 from lits_toolkit.report.render import list_figures, render_figures
+from lits_toolkit.study.workspace import Workspace
 
 DRAW = "from pathlib import Path\nPath(figures, '{}.png').write_text(workspace)"
 
@@ -111,6 +112,21 @@ def test_what_needs_something_missing_is_left_out_and_named(registered, workspac
     assert "`lits train`" in told(console)
     with pytest.raises(InputError, match="a needs a trained model"):
         render_figures(workspace, ["figure-a"], console=console)
+
+
+def test_a_picture_that_was_not_drawn_this_time_is_not_named(registered, workspace, console):
+    draw = "\n    ".join(["if draws:", *DRAW.format("a").splitlines()])
+    registered(a=[draw], parameters="draws: bool = True\n")
+    assert render_figures(workspace, console=console) == [workspace.figures / "a.png"]
+    assert render_figures(workspace, parameters={"draws": False}, console=console) == []
+    assert render_figures(workspace, console=console) == [workspace.figures / "a.png"]
+
+
+def test_a_folder_that_is_no_workspace_is_told(registered, tmp_path, console):
+    registered(a=[DRAW.format("a")])
+    with pytest.raises(InputError, match="is no workspace: `lits prepare DATA"):
+        render_figures(Workspace(tmp_path / "nowhere"), console=console)
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_file_in_the_figures_place_is_told(registered, workspace, console):

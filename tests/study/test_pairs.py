@@ -163,7 +163,7 @@ def test_training_and_test_cases_of_one_number_are_two_cases(tmp_path):
 )
 def test_two_files_of_one_number_are_refused_on_either_side(tmp_path, one, other):
     twice, once = write(tmp_path / "twice", one, other), write(tmp_path / "once", "segmentation-2.nii")
-    with pytest.raises(InputError, match=r"twice has two files of .*2: .* and .*; keep one") as error:
+    with pytest.raises(InputError, match=r"twice has two files of .*2: .* and .*; expected one") as error:
         pair_masks(twice, once)
     assert one in str(error.value)
     assert other in str(error.value)

@@ -1,5 +1,8 @@
 import json
 import math
+import os
+import shutil
+import signal
 
 import numpy as np
 import pandas as pd
@@ -10,10 +13,13 @@ from hypothesis.extra.numpy import arrays
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.nifti import write_mask, write_volume
-from lits_toolkit.errors import GeometryError, InputError, OutputError
+from lits_toolkit.data.splits import Split
+from lits_toolkit.errors import GeometryError, InputError, OutputError, SettingError
+from lits_toolkit.study import scores as module
 from lits_toolkit.study.case_scores import CASE_COLUMNS, LESION_COLUMNS, score_case
-from lits_toolkit.study.scores import evaluate, read_scores, score_masks
+from lits_toolkit.study.scores import evaluate, evaluate_run, read_runs, read_scores, score_masks
 from lits_toolkit.study.summary import summarize
+from lits_toolkit.study.workspace import Workspace
 
 GRID = Grid((14, 13, 12), np.diag([-0.5, -0.5, 4.0, 1.0]))
 SPACING_MM = (4.0, 0.5, 0.5)
@@ -164,6 +170,21 @@ def test_the_rule_for_empty_cases_stands_beside_the_figures(folders):
     assert "Every case here has a reference tumour" in evaluate(*folders, names=["volume-1"]).summary["empty_cases"]
 
 
+def test_jobs_are_one_or_more(folders):
+    with pytest.raises(SettingError, match="expected 1 or more jobs, found 0"):
+        evaluate(*folders, n_jobs=0)
+
+
+def test_a_process_that_the_system_ends_is_one_clear_error(folders, monkeypatch):
+    monkeypatch.setattr(module, "_score_pair", end_the_process)
+    with pytest.raises(SettingError, match=r"2 cases at a time need more memory .* fewer --jobs"):
+        evaluate(*folders, n_jobs=2)
+
+
+def end_the_process(pair):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_names_score_a_subset(folders):
     scores = evaluate(*folders, names=["volume-10", "volume-1"])
     assert scores.cases["case"].tolist() == ["volume-1", "volume-10"]
@@ -192,10 +213,19 @@ def test_masks_in_memory_need_a_reference_each():
         score_masks([case], [])
 
 
-def test_any_number_of_workers_gives_the_same_tables(folders):
-    one, two = evaluate(*folders), evaluate(*folders, n_jobs=2)
-    pd.testing.assert_frame_equal(one.cases, two.cases)
-    pd.testing.assert_frame_equal(one.lesions, two.lesions)
+def test_any_number_of_workers_gives_the_same_files(folders, tmp_path):
+    for workers in (1, 2):
+        evaluate(*folders, tmp_path / str(workers), n_jobs=workers)
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / n).iterdir()} for n in "12")
+    assert one == two
+    assert len(one) == 5
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_progress_bar_is_shown_in_a_terminal_alone(folders, terminal, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    evaluate(*folders)
+    assert ("scoring" in capsys.readouterr().err) == terminal
 
 
 def test_what_is_written_is_read_back(folders, tmp_path):
@@ -272,10 +302,36 @@ def test_scores_are_not_overwritten_unasked(folders, tmp_path):
     assert len(read_scores(output).cases) == 1
 
 
-def test_an_output_that_cannot_be_made_is_said_before_scoring(folders, tmp_path):
+def test_an_output_that_cannot_be_made_is_said_before_scoring(folders, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot make the folder"):
-        evaluate(*folders, tmp_path / "file" / "scores")
+    monkeypatch.setattr(module, "pair_masks", None)
+    for output in (tmp_path / "file", tmp_path / "file" / "scores"):
+        with pytest.raises(OutputError, match="is a file, not a folder"):
+            evaluate(*folders, output)
+
+
+def test_a_run_that_is_scored_or_not_predicted_says_what_to_do(folders, tmp_path):
+    predictions, cohort = folders
+    study = Workspace(tmp_path / "study")
+    study.begin(cohort, Split((), (), ("volume-1", "volume-2")), "cohort")
+    with pytest.raises(InputError, match="no predictions of a run 'ours': `lits predict"):
+        evaluate_run(study, "ours")
+    shutil.copytree(predictions, study.predictions("ours"))
+    assert evaluate_run(study, "ours").summary["cases"] == 2
+    with pytest.raises(OutputError, match="has scores already: --overwrite scores the run anew"):
+        evaluate_run(study, "ours")
+    with pytest.raises(InputError, match="no predictions of a run 'our', but of ours: `lits predict"):
+        evaluate_run(study, "our")
+
+
+def test_runs_whose_scores_cannot_be_read_are_told_from_the_others(folders, tmp_path):
+    study = Workspace(tmp_path / "study")
+    for run in ("ours", "older"):
+        evaluate(*folders, study.scores_folder(run))
+    (study.scores_folder("older") / "cases.csv").write_text("case\n")
+    readable, refused = read_runs(study)
+    assert (list(readable), list(refused)) == (["ours"], ["older"])
+    assert "lits evaluate --overwrite" in refused["older"]
 
 
 def test_a_failed_evaluation_writes_nothing(folders, tmp_path):

@@ -138,6 +138,9 @@ def test_an_output_that_is_there_or_no_zip_is_refused_before_anything_is_read(fo
     with pytest.raises(OutputError, match=r"s\.zip exists already: .*--overwrite"):
         pack_submission(tmp_path / "nowhere", folders[1], output)
     assert output.read_text() == "mine"
+    (tmp_path / "folder.zip").mkdir()
+    with pytest.raises(OutputError, match=r"folder\.zip is a folder: expected the name of a zip"):
+        pack_submission(tmp_path / "nowhere", folders[1], tmp_path / "folder.zip", overwrite=True)
     pack_submission(*folders, output, overwrite=True)
     assert zipfile.is_zipfile(output)
     with pytest.raises(OutputError, match=r"a name that ends in \.zip for the submission, found .*s\.tar"):

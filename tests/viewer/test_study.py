@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 import weakref
 
 import ipywidgets
@@ -98,7 +99,7 @@ def test_what_lacks_is_said(browser):
     browser.case = "volume-3"
     assert "volume-3 has no reference" in said(browser)
     browser.runs = ("cascade", "other")
-    assert "Not scored, and so not in the plot: other" in said(browser)
+    assert "Not scored, or by an older version: other" in said(browser)
     browser.case, browser.runs = "volume-1", ("cascade",)
     assert said(browser) == ""
 
@@ -144,6 +145,50 @@ def test_a_mark_opens_its_case_where_the_run_is_worst(study, browser):
     assert browser.browser.slice == min(scores, key=scores.get)
 
 
+def test_a_place_opens_its_case_at_its_voxel_with_that_run(browser):
+    places = browser._places
+    assert (places.run, set(places.counts)) == ("cascade", {"miss", "false alarm"})
+    browser.case, browser.runs = "volume-2", ("cascade", "other")
+    place = places.places[0]
+    assert place["case"] == "volume-1"  # volume-2 has tumours above alone, which are found
+    places._handle_custom_msg({"kind": "open", "place": 0}, [])
+    shown = browser.browser
+    assert (shown.name, shown.cursor) == ("volume-1", tuple(place["voxel"]))
+    assert (shown.crosshair, shown.chosen) == (True, "cascade")
+    shown.zoom, shown.middle = 4, (1, 1, 1)
+    places._handle_custom_msg({"kind": "open", "place": 0}, [])
+    away = np.abs(np.subtract(place["voxel"], browser.browser.middle))
+    assert (away <= np.divide(shown.shape, 2 * 4)).all()  # in the part that is seen
+
+
+def test_the_list_is_of_the_first_run_and_the_same_while_others_join(browser):
+    before = browser._places.places
+    browser.runs = ("cascade", "other")
+    assert browser._places.places is before
+    browser.runs = ("other",)
+    assert (browser._places.run, browser._places.places) == ("other", [])
+    browser._places._handle_custom_msg({"kind": "slices"}, [])
+    browser._places._search.join()
+    assert [place["case"] for place in browser._places.places] == ["volume-2"]  # volume-3 has no reference
+    browser.runs = ()
+    assert browser._places.run == ""
+
+
+def test_scores_of_an_older_version_are_said_and_the_masks_are_seen(study, browser):
+    table = study.scores_folder("other") / "cases.csv"
+    table.parent.mkdir()
+    (table.parent / "summary.json").write_text("{}")
+    table.write_text("case\nvolume-2\n")
+    (table.parent / "lesions.csv").write_text("case\n")
+    try:
+        both = browse_study(study, runs=("cascade", "other"))
+        assert layers(both) == ["Reference", "cascade"]
+        assert "older version: other" in said(both)
+        both.close()
+    finally:
+        shutil.rmtree(table.parent)
+
+
 def test_the_plots_colors_are_those_of_the_masks(browser):
     browser.case, browser.runs = "volume-3", ("cascade", "other")  # only the second has a mask
     colors = {layer["name"]: layer["color"] for layer in browser.browser.layers}
@@ -157,6 +202,14 @@ def test_the_last_case_leaves_memory(browser):
     gc.collect()
     assert volume() is None
     assert widget() is None
+
+
+def test_it_leaves_no_widget_when_it_is_closed(study):
+    before = set(_instances)
+    browser = browse_study(study, runs=("cascade", "other"))
+    browser.close()
+    left = [_instances[name] for name in set(_instances) - before]
+    assert not [widget for widget in left if isinstance(widget, ipywidgets.DOMWidget)]
 
 
 def test_widgets_do_not_become_more(browser):
@@ -206,8 +259,16 @@ def test_files_and_folders_are_browsed_without_a_study(study):
     masks = {run: study.predictions(run) for run in ("other", "cascade")}
     browser = browse_cases(study.data, masks, case="volume-2")
     assert layers(browser) == ["Reference", "other", "cascade"]
-    assert browser._plot not in browser.children
+    assert browser._plot not in browser.children[1].children
+    assert browser._places.counts == {}
     browser.close()
+    scores = {"cascade": study.scores_folder("cascade")}
+    scored = browse_cases(study.data / "volume-1.nii.gz", {"cascade": masks["cascade"]}, scores=scores)
+    assert {place["case"] for place in scored._places.places} == {"volume-1"}
+    assert [case["name"] for case in scored._plot.cases] == ["volume-1"]
+    scored.close()
+    with pytest.raises(SettingError, match="no prediction 'cascde'; the nearest is 'cascade'"):
+        browse_cases(study.data, masks, scores={"cascde": study.scores_folder("cascade")})
     one = browse_cases([study.data / "volume-1.nii.gz", study.data / "volume-2.nii.gz"])
     assert list(one._files) == ["volume-1", "volume-2"]
     one.close()
@@ -253,6 +314,27 @@ def test_keys_and_clicks_in_the_plot_open_cases_and_a_reopened_notebook_has_a_pi
     assert page.locator(".lits-case-figure").evaluate("figure => figure === document.activeElement")
     page.locator(f".lits-case-figure .lits-case-mark[data-case='{first}']").click()
     page.wait_for_selector(f".lits-name:has-text('{first}')")
+    rows = page.locator(".lits-place-list tbody tr")
+    rows.first.focus()
+    page.keyboard.press("End")
+    chosen = rows.last.locator("td")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".lits-place-list tr:last-child[aria-current]")
+    page.wait_for_selector(f".lits-live .lits-name:has-text('{chosen.first.inner_text()}')")
+    page.wait_for_selector(f".lits-image[data-slice='{chosen.nth(5).inner_text()}']")
+    assert page.get_by_role("button", name="Crosshair", exact=True).get_attribute("aria-pressed") == "true"
+    assert rows.last.evaluate("row => row === document.activeElement")
+    listed = rows.count()
+    page.get_by_role("button", name="Worst slices").click()
+    page.wait_for_selector(".lits-place-list td:has-text('worst slice')")
+    for button in page.get_by_role("group", name="Kinds of errors").get_by_role("button").all()[:2]:
+        button.click()
+    assert {row.locator("td").nth(1).inner_text() for row in rows.all()} == {"worst slice"}
+    for button in page.get_by_role("group", name="Kinds of errors").get_by_role("button").all():
+        button.click()
+    assert rows.count() == listed
+    rows.filter(has_text=first).first.click()
+    page.wait_for_selector(f".lits-live .lits-name:has-text('{first}')")
     page.get_by_label("other").check()
     page.get_by_text(f"No prediction of {first} by other.").wait_for()
     page.wait_for_selector(".lits-browser.lits-live")
