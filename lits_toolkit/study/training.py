@@ -31,11 +31,11 @@ def train_in_study(
     from lits_toolkit.training.run import train
 
     folder = study.model(settings.stage, settings.model)
-    return train(folder, training_cases(study, settings), settings, overwrite, progress, each_epoch, tell)
+    return train(folder, training_cases(study, settings, progress), settings, overwrite, progress, each_epoch, tell)
 
 
-def training_cases(study: Workspace, settings: TrainSettings) -> "TrainingCases":
-    """What a run of these settings learns from and is held against."""
+def training_cases(study: Workspace, settings: TrainSettings, progress: bool = False) -> "TrainingCases":
+    """What a run of these settings learns from and is held against; livers of the first stage are found if need be."""
     from lits_toolkit.models.storage import weights_fingerprint
     from lits_toolkit.training.livers import predict_livers
     from lits_toolkit.training.resume import TrainingCases
@@ -52,7 +52,7 @@ def training_cases(study: Workspace, settings: TrainSettings) -> "TrainingCases"
     if settings.stage == "liver" or settings.liver == REFERENCE:
         return TrainingCases(train, validation, originals)
     model = study.model("liver", settings.liver)
-    livers = predict_livers(model, [PreparedCase(path) for path in (*train, *validation)])
+    livers = predict_livers(model, [PreparedCase(path) for path in (*train, *validation)], progress)
     return TrainingCases(
         train, validation, originals, livers[: len(train)], livers[len(train) :], weights_fingerprint(model)
     )

@@ -2,10 +2,11 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rich.progress import track
 
 from lits_toolkit.data.network_grid import from_network_grid, to_network_grid
 from lits_toolkit.data.prepared import PreparedCase, normalise
@@ -20,9 +21,7 @@ FOLDER = "livers"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def predict_livers(
-    model_folder: Path, cases: Sequence[PreparedCase], progress: Callable[[str], None] | None = None
-) -> list[Path]:
+def predict_livers(model_folder: Path, cases: Sequence[PreparedCase], progress: bool = False) -> list[Path]:
     """Find the liver of each prepared case by a model of the liver stage; one file per case in the model's folder.
 
     A liver that the same weights found in the same CT before is kept. Raises SettingError where the model is of the
@@ -33,18 +32,14 @@ def predict_livers(
         raise SettingError(f"expected a model of the liver stage to find livers with, found the {model.stage} stage's")
     weights = weights_fingerprint(model_folder)
     folder = output_folder(model_folder / FOLDER)
-    places = []
-    for case in cases:
-        made_by = f"{weights} {case.metadata['fingerprint']} {case.shape[1]}"
-        place = folder / f"{case.name}.npz"
-        if not _is_made(place, made_by):
-            if progress:
-                progress(case.name)
-            liver = _find_liver(model, case)
-            with replacing(place) as partial, partial.open("wb") as file:
-                np.savez_compressed(file, liver=np.packbits(liver), shape=liver.shape, made_by=np.array(made_by))
-        places.append(place)
-    return places
+    places = {folder / f"{case.name}.npz": case for case in cases}
+    makers = {place: f"{weights} {case.metadata['fingerprint']} {case.shape[1]}" for place, case in places.items()}
+    todo = [place for place in places if not _is_made(place, makers[place])]
+    for place in track(todo, "finding livers", disable=not progress or not todo):
+        liver = _find_liver(model, places[place])
+        with replacing(place) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, liver=np.packbits(liver), shape=liver.shape, made_by=np.array(makers[place]))
+    return list(places)
 
 
 def read_liver(path: Path) -> np.ndarray:

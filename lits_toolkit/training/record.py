@@ -1,6 +1,7 @@
 """What a run leaves on disk after each epoch, and the bar in between."""
 
 import csv
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -109,7 +110,7 @@ class Record(lightning.Callback):
             ", averaging" if self.average is not None else ""
         )
         done, epochs = trainer.current_epoch, trainer.max_epochs or 0
-        self.shown = self.bar.add_task(label, total=epochs * steps, completed=done * steps, state="")
+        self.shown = self.bar.add_task(label, total=epochs * steps, completed=done * steps, state=f"epoch {done + 1}")
         self.bar.start()
 
     def on_train_epoch_start(self, *_: Any) -> None:
@@ -161,14 +162,13 @@ class Record(lightning.Callback):
             if copy:
                 with replacing(self.folder / copy) as other:
                     shutil.copyfile(partial, other)
-        dice = "" if row["dice_per_case"] != row["dice_per_case"] else f"  Dice {row['dice_per_case']:.3f}"
-        state = f"epoch {row['epoch']}  loss {row['train_loss']:.3f}, validation {row['validation_loss']:.3f}{dice}"
-        self.bar.update(self.shown, state=state)
+        self.bar.update(self.shown, state=f"epoch {row['epoch'] + 1}")
+        self.bar.console.print(_line(row), highlight=False)
         if self.each_epoch:
             self.each_epoch(list(self.history))
 
     def _measure(self, task: SegmentationTask) -> WholeDice:
-        self.bar.update(self.shown, state="Dice of the whole validation cases")
+        self.bar.update(self.shown, state="Dice of whole cases")
         task.network.eval()
         dice = self.whole(Model(task.network, self.description))
         task.network.train()
@@ -177,6 +177,12 @@ class Record(lightning.Callback):
     def _reduce_rate(self, task: SegmentationTask) -> None:
         settings = task.settings
         task.reduction = plateau(losses(self.history), settings.plateau_patience, settings.plateau_factor)
+
+
+def _line(row: Row) -> str:
+    dice = "" if math.isnan(row["dice_per_case"]) else f"  Dice of whole cases {row['dice_per_case']:.3f}"
+    losses = f"loss {row['train_loss']:.4f}  validation {row['validation_loss']:.4f}"
+    return f"epoch {row['epoch']:3}  {losses}  {row['seconds']:.0f} s{dice}"
 
 
 def _read(name: str, value: str) -> Any:
