@@ -31,6 +31,7 @@ class SegmentationTask(lightning.LightningModule):
         self.loss = LOSSES[settings.loss]
         table = Augmentation() if settings.augment else UNCHANGED
         self.augmentation = replace(table, flip=0.5 * settings.mirrors, gain=settings.gain)
+        self.pixels = settings.crop * settings.reduce if settings.crop else 256
         self.counts = torch.zeros(3)
 
     def on_train_epoch_start(self) -> None:
@@ -41,7 +42,7 @@ class SegmentationTask(lightning.LightningModule):
         """Loss of one batch."""
         images, targets = batch
         if self.augmentation != UNCHANGED:
-            images, targets = augment(images, targets, self.augmentation, self.random)
+            images, targets = augment(images, targets, self.augmentation, self.random, self.pixels)
         loss = self.loss(self.network(images.contiguous(memory_format=torch.channels_last)), targets)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
