@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from lits_toolkit.data.augmentation import (
     UNCHANGED,
@@ -25,13 +26,13 @@ from lits_toolkit.figures.panels import AxialSlice, bottom_legend, line_key, out
 from lits_toolkit.figures.style import FAINT, LABEL_COLORS, house_style
 
 if TYPE_CHECKING:
-    import torch
     from matplotlib.axes import Axes
 
 _NOISE_SHOWN = 20
 """Times the noise is drawn: 2 HU are half a percent of the grey scale, which no eye sees."""
 _COLUMNS, _COMBINATIONS = 4, 4
 _GRID_PIXELS = 32
+_PIXELS = ("liver_pixels", "tumor_pixels")
 
 
 def take_prepared_slice(case: PreparedCase, z: int) -> AxialSlice:
@@ -104,8 +105,6 @@ def draw_augmentation(
     (the largest displacement along x or y), noise_hu (as drawn), and liver_pixels (mask ≥ 1) and tumor_pixels, <NA>
     without a mask.
     """
-    import torch
-
     settings = settings or Augmentation()
     panels = list(_panels(settings, torch.Generator().manual_seed(seed)))
     low, high = window
@@ -140,13 +139,8 @@ def draw_augmentation(
     return Drawn(figure, pd.DataFrame(table).astype(dict.fromkeys(_PIXELS, "Int64")))
 
 
-_PIXELS = ("liver_pixels", "tumor_pixels")
-
-
-def _panels(settings: Augmentation, generator: "torch.Generator") -> Iterator[tuple[str, Movement, float]]:
+def _panels(settings: Augmentation, generator: torch.Generator) -> Iterator[tuple[str, Movement, float]]:
     """Title, movement and noise (of the normalised intensity) of each panel."""
-    import torch
-
     still = draw_movement(1, UNCHANGED, generator)
 
     def only(**parts: Any) -> Movement:
