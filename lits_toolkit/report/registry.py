@@ -66,6 +66,20 @@ FIGURES = (
         "challenges", "01_data", "01_challenges.png", "what makes tumours hard to find, as in Figure 3.6", (COHORT,)
     ),
     FigureEntry(
+        "preparation",
+        "02_preparation_and_augmentation",
+        "02_preparation.png",
+        "a slice before and after preparing",
+        (COHORT,),
+    ),
+    FigureEntry(
+        "augmentation",
+        "02_preparation_and_augmentation",
+        "02_augmentation.png",
+        "a slice under each transformation, as in Figure 3.2",
+        (COHORT,),
+    ),
+    FigureEntry(
         "training", "04_training", "04_training_curves.png", "losses and validation Dice per epoch", (COHORT, MODELS)
     ),
     FigureEntry(

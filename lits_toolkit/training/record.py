@@ -163,7 +163,8 @@ class Record(lightning.Callback):
                 with replacing(self.folder / copy) as other:
                     shutil.copyfile(partial, other)
         self.bar.update(self.shown, state=f"epoch {row['epoch'] + 1}")
-        self.bar.console.print(_line(row), highlight=False)
+        if not self.bar.disable:
+            self.bar.console.print(_line(row), highlight=False)
         if self.each_epoch:
             self.each_epoch(list(self.history))
 
