@@ -24,7 +24,8 @@ from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.training.samples import EpochSampler, SliceDataset
+from lits_toolkit.training.samples import CaseDataset, EpochSampler
+from lits_toolkit.training.settings import TrainSettings
 
 Batch = tuple[Tensor, Tensor]
 TABLE = Augmentation()
@@ -64,20 +65,20 @@ def write_case(folder: Path, seed: int, slices: int) -> PreparedCase:
 
 def read_and_augment(cases: list[PreparedCase], size: int, epochs: int) -> tuple[np.ndarray, np.ndarray, Batch]:
     """(wall, CPU) ms per sample of reading and of augmenting, medians over epochs, and the last batch as read."""
-    samples = SliceDataset(cases, "liver", "all")
-    sampler = EpochSampler(samples.slices, seed=0, cases_together=1)
+    samples = CaseDataset(cases, TrainSettings(), dimensions=2)
+    sampler = EpochSampler(samples.starts, seed=0, cases_together=1)
     loader = DataLoader(samples, size, sampler=sampler, drop_last=True)
     random = torch.Generator().manual_seed(0)
     reading, augmenting = [], []
     for epoch in range(epochs + 1):
         sampler.set_epoch(epoch)
         spent, count, last = np.zeros((2, 2)), 0, clocks()
-        for batch in loader:
+        for images, targets, _ in loader:
             read = clocks()
-            augment(*batch, TABLE, random)
+            augment(images, targets, TABLE, random)
             done = clocks()
             spent += [read - last, done - read]
-            count, last = count + len(batch[0]), clocks()
+            count, last = count + len(images), clocks()
         if epoch:  # the first is to warm up
             reading.append(1000 * spent[0] / count)
             augmenting.append(1000 * spent[1] / count)

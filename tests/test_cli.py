@@ -69,7 +69,7 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     status, out, _ = run(monkeypatch, capsys, "prepare", data, "--workspace", work, "--size", 64, "--test", 0.25)
     assert (status, "2 to train on, 1 to validate, 1 held out" in out) == (0, True)
     for stage in ("liver", "tumor"):
-        arguments = ["--workspace", work, "--stage", stage, "--epochs", 1, "--batch-size", 4]
+        arguments = ["--workspace", work, "--stage", stage, "--epochs", 1, "--swa-epochs", 0, "--batch-size", 4]
         assert run(monkeypatch, capsys, "train", *arguments)[0] == 0
     status, out, _ = run(monkeypatch, capsys, "predict", data, "--workspace", work, "--output", tmp_path / "out")
     assert (status, out.count("ml")) == (0, 8)
@@ -169,7 +169,7 @@ def test_prepare_refuses_a_text_file_named_as_a_ct_and_does_the_others(monkeypat
     assert len(list((work / "prepared").glob("*.npz"))) == 3
     cohort = json.loads((work / "cohort.json").read_text())
     assert "volume-3" not in str(cohort["split"])
-    arguments = ["train", "--workspace", work, "--stage", "liver", "--epochs", 1, "--batch-size", 4]
+    arguments = ["train", "--workspace", work, "--stage", "liver", "--epochs", 1, "--swa-epochs", 0, "--batch-size", 4]
     assert run(monkeypatch, capsys, *arguments)[0] == 0  # a workspace of .npz can be trained from
 
 
