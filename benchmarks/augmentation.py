@@ -82,7 +82,7 @@ def read_and_augment(cases: list[PreparedCase], size: int, epochs: int) -> tuple
         if epoch:  # the first is to warm up
             reading.append(1000 * spent[0] / count)
             augmenting.append(1000 * spent[1] / count)
-    return np.median(reading, axis=0), np.median(augmenting, axis=0), batch
+    return np.median(reading, axis=0), np.median(augmenting, axis=0), (images, targets)
 
 
 def clocks() -> np.ndarray:

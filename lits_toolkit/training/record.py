@@ -145,7 +145,8 @@ class Record(lightning.Callback):
         if every and (row["epoch"] % every == 0 or stops):
             row |= asdict(self._measure(task))
             for name in DICE:
-                task.log(name, row[name], logger=True)
+                if not math.isnan(row[name]):
+                    task.log(name, row[name])
         if all(row["validation_loss"] < loss for loss in past):
             self.description |= {"best_epoch": row["epoch"], "phase": TRAIN, "validation_loss": row["validation_loss"]}
             save_model(self.folder, task.network, self.description)
@@ -162,7 +163,7 @@ class Record(lightning.Callback):
             if copy:
                 with replacing(self.folder / copy) as other:
                     shutil.copyfile(partial, other)
-        self.bar.update(self.shown, state=f"epoch {row['epoch'] + 1}")
+        self.bar.update(self.shown, state=f"epoch {min(row['epoch'] + 1, trainer.max_epochs or 0)}")
         if not self.bar.disable:
             self.bar.console.print(_line(row), highlight=False)
         if self.each_epoch:
