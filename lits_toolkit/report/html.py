@@ -330,7 +330,7 @@ def _per_case(cases: pd.DataFrame) -> str:
 
 def _places(places: pd.DataFrame) -> list[str]:
     if places.empty:
-        return ["<p>No tumour is missed, none invented, and no slice has a wrong voxel.</p>"]
+        return ["<p>No tumour is missed, none invented, and no slice has a wrong voxel of tumour.</p>"]
     rows = [
         (
             row["case"],
@@ -362,7 +362,7 @@ def _compared(scores: Scores, theirs: Scores, name: str, other: str) -> list[str
             _number(row["second"]),
             _number(row["difference"]),
             _range(row["low"], row["high"]),
-            _number(row["p"]),
+            "< 0.001" if row["p"] < 0.0005 else _number(row["p"]),
             str(row["cases"]),
         )
         for row in compare_runs(theirs, scores).to_dict("records")
