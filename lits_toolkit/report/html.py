@@ -299,8 +299,8 @@ def _official(scores: Scores) -> list[str]:
             "By its description, and as the challenge's program computes it, which departs from that; compare the "
             "second with the leaderboard. Lesions are merged before they are matched, and their measures are means "
             "over those that are found with an IoU above 0.5. An object that is missing has Dice 0, VOE 1 and 9001 for "
-            "RVD, distances and tumour burden. The program stops at a case without a reference tumour: "
-            f"{_cases(left_out)} left out of its figures."
+            "RVD, distances and tumour burden; precision and recall over no lesion are 0. The program stops at a case "
+            f"without a reference tumour: {_cases(left_out)} left out of its figures."
         ),
         _table(("", "by the description", "as published"), rows, ("text",)),
     ]
