@@ -51,7 +51,7 @@ _FIGURES = {
     "recall_iou50": ("recall, IoU > 0.5", "tumor_detection"),
     "precision_iou0": ("precision, IoU > 0", "tumor_detection"),
     "precision_iou50": ("precision, IoU > 0.5", "tumor_detection"),
-    "dice_per_lesion": ("Dice per lesion", "tumor_lesions"),
+    **{f"{measure}_per_lesion": (f"{_NAMES[measure]} per lesion", "tumor_lesions") for measure in MEASURES},
     "hit_rate": ("hits", "hits"),
     "false_alarms_per_case": ("false alarms per case", "hits"),
 }
@@ -201,7 +201,7 @@ def report_html(
         _section(
             "By size group",
             _by_size(intervals, detection),
-            _note(f"Dice: {RULES['tumor_lesions']}. Hits: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
+            _note(f"Per lesion: {RULES['tumor_lesions']}. Hits: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
             _figure(draw_dice_by_size_group, lesions.assign(method=name), label),
             _figure(draw_detection_by_size_group, detection, label),
             _figure(draw_dice_by_contrast, with_contrast(lesions, contrasts), label)
@@ -269,7 +269,8 @@ def _by_size(intervals: pd.DataFrame, detection: pd.DataFrame) -> str:
     counts = detection.set_index("size_group")
     tumor = intervals[intervals["region"] == "tumor"].set_index(["measure", "size_group"])
     rows = [("tumours in the references", *(str(number) for number in counts["lesions"]))]
-    for measure, column in {"dice_per_lesion": "", **FOUND, "false_alarms_per_case": "false_alarms"}.items():
+    per_lesion = {f"{measure}_per_lesion": "" for measure in MEASURES}
+    for measure, column in {**per_lesion, **FOUND, "false_alarms_per_case": "false_alarms"}.items():
         cells = []
         for group in groups:
             own = tumor.loc[(measure, group)]
