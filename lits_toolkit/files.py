@@ -70,13 +70,14 @@ def remove_partials(folder: str | Path) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON; NaN becomes null, since JSON knows no NaN."""
     with replacing(path) as partial:
-        partial.write_text(json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; InputError names the file where it is missing or not JSON."""
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:

@@ -1,5 +1,8 @@
 import errno
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -87,6 +90,13 @@ def test_a_look_whether_something_can_be_written_leaves_no_trace(tmp_path, monke
 def test_json_has_no_nan(tmp_path):
     write_json(tmp_path / "a.json", {"dice": float("nan"), "list": [1.5, float("nan")]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"dice": None, "list": [1.5, None]}
+
+
+def test_json_is_utf_8_whatever_the_system_writes(tmp_path):
+    code = "import sys; from lits_toolkit.files import *; write_json(sys.argv[1], '\\u2212'); read_json(sys.argv[1])"
+    ascii_alone = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.json")], env=ascii_alone, check=True)
+    assert read_json(tmp_path / "a.json") == "\u2212"
 
 
 def test_json_that_cannot_be_read_is_named(tmp_path):

@@ -24,7 +24,7 @@ def draw_dice_by_size_group(
     """Mean tumour Dice in each size group as bars, every reference lesion as a point (a miss lies at 0).
 
     `lesions` is the table `lesions.csv` of a run, or of several below each other with a column method; bars stand in
-    the order in which the methods first appear, and counts under the groups are those of the first. `published`
+    the order in which the methods first appear, and so do what each has found and its false alarms. `published`
     (from `published_dice_by_size_group` of `lits_toolkit.study.tables`) is drawn as lines across the groups, named as
     another cohort's. The data has a row per bar and line: source ("here" | "dissertation, LiTS"), method, size_group,
     dice (NaN without a lesion), lesions, detected, false_alarms. Raises InputError if there is no reference lesion.
@@ -44,7 +44,7 @@ def draw_dice_by_size_group(
         ax.bar(0, 0, color=color, alpha=0.75, label=method)  # stands for the method in the legend
     if published is not None:
         data = pd.concat([data, _draw_published(ax, published)], ignore_index=True)
-    ax.set_xticks(range(len(SIZE_GROUPS)), [_group_tick(data, methods[0], group) for group in SIZE_GROUPS])
+    ax.set_xticks(range(len(SIZE_GROUPS)), [_group_tick(data, group) for group in SIZE_GROUPS])
     ax.tick_params(axis="x", length=0, pad=20)
     ax.set_xlim(-0.55, len(SIZE_GROUPS) - 0.45)
     ax.set_ylim(0, 1.02)
@@ -95,10 +95,12 @@ def _draw_published(ax: "Axes", published: pd.DataFrame) -> pd.DataFrame:
     return drawn.assign(source="dissertation, LiTS")
 
 
-def _group_tick(data: pd.DataFrame, method: str, group: str) -> str:
-    row = data[(data["method"] == method) & (data["size_group"] == group)].iloc[0]
-    found = f"{count_of(int(row['lesions']), 'tumour')}, {int(row['detected'])} found"
-    return f"{group}, {SIZE_GROUP_RANGES[group]}\n{found}\n{count_of(int(row['false_alarms']), 'false alarm')}"
+def _group_tick(data: pd.DataFrame, group: str) -> str:
+    rows = data[(data["source"] == "here") & (data["size_group"] == group)]
+    found, alarms = (" / ".join(str(int(number)) for number in rows[column]) for column in ("detected", "false_alarms"))
+    tumors = count_of(int(rows["lesions"].iloc[0]), "tumour")
+    ending = "" if alarms == "1" else "s"
+    return f"{group}, {SIZE_GROUP_RANGES[group]}\n{tumors}, {found} found\n{alarms} false alarm{ending}"
 
 
 def _group_means(lesions: pd.DataFrame, methods: list[str]) -> pd.DataFrame:

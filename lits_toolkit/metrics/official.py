@@ -17,7 +17,7 @@ The published program departs from that description. `official_scores` follows t
 - A case without a reference lesion makes the program stop: such cases are left out of its figures.
 
 Both give an object that is missing a Dice of 0, a VOE of 1, and 9001 for RVD and distances, and a case with neither
-lesions nor predicted ones a Dice of 1.
+lesions nor predicted ones a Dice of 1. Precision over no predicted lesion and recall over no reference lesion are 0.
 
 After Bilic et al., The Liver Tumor Segmentation Benchmark (LiTS), and the challenge's evaluation,
 https://github.com/PatrickChrist/LITS-CHALLENGE.
@@ -191,7 +191,10 @@ def match_lesions(shared: np.ndarray, reference_voxels: np.ndarray, predicted_vo
 
 
 def official_scores(cases: Sequence[OfficialCase]) -> dict[str, Any]:
-    """The official score by its description, under the names of the challenge; NaN for a mean over nothing."""
+    """The official score by its description, under the names of the challenge.
+
+    A mean over nothing is NaN; precision without a predicted lesion and recall without a reference lesion are 0.
+    """
     last = THRESHOLDS[-1]
     lesions = [
         score for case in cases for pair, score in zip(case.pairs, case.pair_scores, strict=True) if pair.iou > last

@@ -51,7 +51,7 @@ _FIGURES = {
     "recall_iou50": ("recall, IoU > 0.5", "tumor_detection"),
     "precision_iou0": ("precision, IoU > 0", "tumor_detection"),
     "precision_iou50": ("precision, IoU > 0.5", "tumor_detection"),
-    "dice_per_lesion": ("Dice per lesion", "tumor_lesions"),
+    **{f"{measure}_per_lesion": (f"{_NAMES[measure]} per lesion", "tumor_lesions") for measure in MEASURES},
     "hit_rate": ("hits", "hits"),
     "false_alarms_per_case": ("false alarms per case", "hits"),
 }
@@ -201,7 +201,7 @@ def report_html(
         _section(
             "By size group",
             _by_size(intervals, detection),
-            _note(f"Dice: {RULES['tumor_lesions']}. Hits: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
+            _note(f"Per lesion: {RULES['tumor_lesions']}. Hits: {RULES['hits']}. Recall: {RULES['tumor_detection']}."),
             _figure(draw_dice_by_size_group, lesions.assign(method=name), label),
             _figure(draw_detection_by_size_group, detection, label),
             _figure(draw_dice_by_contrast, with_contrast(lesions, contrasts), label)
@@ -269,7 +269,8 @@ def _by_size(intervals: pd.DataFrame, detection: pd.DataFrame) -> str:
     counts = detection.set_index("size_group")
     tumor = intervals[intervals["region"] == "tumor"].set_index(["measure", "size_group"])
     rows = [("tumours in the references", *(str(number) for number in counts["lesions"]))]
-    for measure, column in {"dice_per_lesion": "", **FOUND, "false_alarms_per_case": "false_alarms"}.items():
+    per_lesion = {f"{measure}_per_lesion": "" for measure in MEASURES}
+    for measure, column in {**per_lesion, **FOUND, "false_alarms_per_case": "false_alarms"}.items():
         cells = []
         for group in groups:
             own = tumor.loc[(measure, group)]
@@ -299,8 +300,8 @@ def _official(scores: Scores) -> list[str]:
             "By its description, and as the challenge's program computes it, which departs from that; compare the "
             "second with the leaderboard. Lesions are merged before they are matched, and their measures are means "
             "over those that are found with an IoU above 0.5. An object that is missing has Dice 0, VOE 1 and 9001 for "
-            "RVD, distances and tumour burden. The program stops at a case without a reference tumour: "
-            f"{_cases(left_out)} left out of its figures."
+            "RVD, distances and tumour burden; precision and recall over no lesion are 0. The program stops at a case "
+            f"without a reference tumour: {_cases(left_out)} left out of its figures."
         ),
         _table(("", "by the description", "as published"), rows, ("text",)),
     ]
@@ -330,7 +331,7 @@ def _per_case(cases: pd.DataFrame) -> str:
 
 def _places(places: pd.DataFrame) -> list[str]:
     if places.empty:
-        return ["<p>No tumour is missed, none invented, and no slice has a wrong voxel.</p>"]
+        return ["<p>No tumour is missed, none invented, and no slice has a wrong voxel of tumour.</p>"]
     rows = [
         (
             row["case"],
@@ -362,7 +363,7 @@ def _compared(scores: Scores, theirs: Scores, name: str, other: str) -> list[str
             _number(row["second"]),
             _number(row["difference"]),
             _range(row["low"], row["high"]),
-            _number(row["p"]),
+            "< 0.001" if row["p"] < 0.0005 else _number(row["p"]),
             str(row["cases"]),
         )
         for row in compare_runs(theirs, scores).to_dict("records")

@@ -14,7 +14,7 @@ from lits_toolkit.data.folders import listed, natural
 from lits_toolkit.errors import InputError
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.metrics.statistics import interval, paired_difference
-from lits_toolkit.study.case_scores import DETECTION, MEASURES
+from lits_toolkit.study.case_scores import DETECTION, DISTANCES, MEASURES
 from lits_toolkit.study.scores import Scores
 
 ALL_SIZES = "all"
@@ -61,8 +61,9 @@ def score_intervals(cases: pd.DataFrame, lesions: pd.DataFrame, seed: int = 0) -
         A row per figure, with the columns INTERVAL_COLUMNS: `region` "liver" or "tumor"; `size_group` "all" or the
         group by which lesions, and false alarms by their own size, are counted; `measure` as in the summary, whose
         RULES hold; `value` NaN where no case defines it; `low` and `high` NaN of fewer than two cases; `cases` those
-        that define it. "dice_per_lesion" is the summary's Dice of lesions, "hit_rate" the share of lesions of which
-        any voxel is predicted, "recall_iou0" and "recall_iou50", with their precision, those by LiTS's merging.
+        that define it. "dice_per_lesion", "voe_per_lesion", … are the summary's means over lesions, "hit_rate" the
+        share of lesions of which any voxel is predicted, "recall_iou0" and "recall_iou50", with their precision, those
+        by LiTS's merging.
     """
     rows = []
     for figure in _figures(cases, lesions):
@@ -109,8 +110,8 @@ def compare_runs(first: Scores, second: Scores, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         A row per figure, with the columns DIFFERENCE_COLUMNS: `first` and `second` over the `cases` that define both,
-        `difference` second − first, `low` and `high` of it, `p` two-sided. Global Dice and precision are not there:
-        what they divide by differs between the runs.
+        `difference` second − first, `low` and `high` of it, `p` two-sided. Global Dice, precision and the distances of
+        lesions are not there: what they divide by differs between the runs.
 
     Raises:
         InputError: The runs do not have the same cases, or were scored against other references.
@@ -159,7 +160,11 @@ def _figures(cases: pd.DataFrame, lesions: pd.DataFrame) -> Iterator[_Figure]:
     for group in (ALL_SIZES, *SIZE_GROUPS):
         own = references[_of_size(references, group)]
         number = _per_case(cases, own)
-        yield _Figure("tumor", group, "dice_per_lesion", _per_case(cases, own, own["dice"]), number)
+        for measure in MEASURES:
+            # a miss has no distance, so that two runs have their distances over different lesions
+            named, defined = f"{measure}_per_lesion", own.dropna(subset=measure)
+            sums, counts = _per_case(cases, defined, defined[measure]), _per_case(cases, defined)
+            yield _Figure("tumor", group, named, sums, counts, comparable=measure not in DISTANCES)
         for measure, column in FOUND.items():
             yield _Figure("tumor", group, measure, _per_case(cases, own, own[column]), number)
         false = alarms[_of_size(alarms, group)]

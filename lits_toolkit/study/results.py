@@ -71,7 +71,12 @@ class Results:
 
 
 def open_results(
-    study: Workspace, run: str = RUN, predictions: str = "", references: str = "", volumes: str = "", n_jobs: int = 1
+    study: Workspace,
+    run: str = RUN,
+    predictions: str = "",
+    references: str = "",
+    volumes: str = "",
+    n_jobs: int | None = None,
 ) -> Results:
     """What a notebook's parameters ask for: a study's run, or folders of masks instead.
 
@@ -82,7 +87,7 @@ def open_results(
         references: The cohort, or folder of masks, that they are scored against; the study's held-out cases where
             empty.
         volumes: The folder of the CT, where none lie beside the references.
-        n_jobs: Cases scored at a time, each in a process of its own; -1 for as many as there are processors.
+        n_jobs: Cases scored at a time, as `evaluate` takes it.
 
     Raises:
         SettingError: References or volumes are given without predictions.
@@ -133,7 +138,7 @@ def score_folders(
     references: str | Path,
     volumes: str | Path = "",
     names: Sequence[str] | None = None,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     label: str = "",
 ) -> Results:
     """Score folders of masks against the same references, without writing anything.
@@ -143,7 +148,7 @@ def score_folders(
         references: A cohort, or a folder of masks.
         volumes: The folder of the CT, where none lie beside the references.
         names: Only these cases; None means all that have a reference.
-        n_jobs: Cases scored at a time, each in a process of its own; -1 for as many as there are processors.
+        n_jobs: Cases scored at a time, as `evaluate` takes it.
         label: What the cohort is called; by its folder where empty, or as the phantom cohort that it is.
 
     Raises:

@@ -28,6 +28,8 @@ def test_runs_stand_beside_each_other_and_the_published_is_named_as_lits(make_le
     assert dice["3d-dsts-bottom"] == {"small": 0.289, "medium": 0.572, "large": 0.668}
     assert set(drawn.data.loc[drawn.data["source"] != "here", "method"]) == {"3d-dsts-bottom"}
     legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    ticks = [tick.get_text() for tick in drawn.figure.axes[0].get_xticklabels()]
+    assert ticks[0].endswith("1 tumour, 1 / 1 found\n0 / 0 false alarms")
     assert legend == ["cascade", "threshold", "dissertation, LiTS: 3d-dsts-bottom"]
     assert_legible(drawn)
 

@@ -275,6 +275,14 @@ def test_nothing_detected():
     assert scores["lesion_precision"] == scores["lesion_recall"] == 0
 
 
+def test_without_any_lesion_detection_is_0_and_what_is_a_mean_over_nothing_nan():
+    scores = official_scores(scored(("......", "......")))
+    assert scores["lesion_precision"] == scores["lesion_recall"] == scores["lesion_recall_greater_zero"] == 0
+    assert math.isnan(scores["lesion_assd"])
+    assert math.isnan(scores["lesion_dice_global"])
+    assert scores["lesion_dice_per_case"] == 1
+
+
 def test_of_two_equal_overlaps_the_smaller_number_decides():
     # the middle lesion is overlapped by two voxels of either prediction: it is merged with what lies before it
     (case,) = scored(("###.#####.####", "######.#######"))

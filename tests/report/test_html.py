@@ -163,7 +163,7 @@ def test_without_a_tumour_words_stand_in_the_place_of_figures(folders, tmp_path)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.pictures == []
     assert "No case has a tumour in its reference" in page.text
-    assert "No tumour is missed" in page.text
+    assert "none invented, and no slice has a wrong voxel of tumour" in page.text
 
 
 def test_a_report_is_not_overwritten_unasked(written, tmp_path):
@@ -196,6 +196,17 @@ def test_runs_of_a_study_are_compared(folders, tmp_path):
     dice = 2 * 200 / (400 + 209)
     assert (theirs, ours, difference) == ("1.000", f"{(dice + 2) / 3:.3f}", f"−{(1 - dice) / 3:.3f}")
     assert (p, cases) == ("1.000", "3")  # one of three cases differs: + and − are as likely
+
+
+def test_a_p_below_what_is_printed_is_not_called_zero(folders):
+    scores = evaluate(*folders, names=["volume-1"])
+    cases = pd.concat([scores.cases.assign(case=f"volume-{number}") for number in range(1, 15)])
+    ours = replace(scores, cases=cases)
+    worse = replace(scores, cases=cases.assign(tumor_dice=cases["tumor_dice"] / 2))
+    page = Page(report_html(ours, "ours", "cohort", is_phantom=False, others={"worse": worse}))
+    rows = {tuple(row[:3]): row[3:] for row in page.tables["ours compared with worse"]}
+    assert rows["tumour", "all", "Dice per case"][-2:] == ["< 0.001", "14"]
+    assert rows["liver", "all", "Dice per case"][-2:] == ["1.000", "14"]
 
 
 def test_runs_that_cannot_be_compared_are_named_with_the_reason(folders, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.errors import InputError
+from lits_toolkit.study.case_scores import MEASURES
 from lits_toolkit.study.intervals import (
     DETECTION_COLUMNS,
     DIFFERENCE_COLUMNS,
@@ -66,6 +67,12 @@ def test_every_figure_by_hand(scores):
         ("tumor", "small", "dice_per_lesion"): (0.5, 2),
         ("tumor", "medium", "dice_per_lesion"): (2 / 3, 1),
         ("tumor", "large", "dice_per_lesion"): (math.nan, 0),
+        ("tumor", "all", "voe_per_lesion"): ((1 / 2 + 1 + 0) / 3, 2),
+        ("tumor", "medium", "rvd_per_lesion"): (-1 / 2, 1),
+        ("tumor", "small", "rvd_per_lesion"): (-1 / 2, 2),
+        ("tumor", "small", "mssd_mm_per_lesion"): (0, 1),  # of the hit alone
+        ("tumor", "medium", "mssd_mm_per_lesion"): (10, 1),
+        ("tumor", "all", "mssd_mm_per_lesion"): (5, 2),
         ("tumor", "all", "hit_rate"): (2 / 3, 2),
         ("tumor", "medium", "hit_rate"): (1, 1),
         ("tumor", "medium", "recall_iou50"): (0, 1),  # an IoU of a half is not above it
@@ -91,7 +98,8 @@ def test_the_figures_are_those_of_the_summary(scores):
         assert found["tumor", "all", f"recall_{ending}"] == pytest.approx(counted["recall"])
         assert found["tumor", "all", f"precision_{ending}"] == pytest.approx(counted["precision"])
     for group, own in scores.summary["tumor_by_size_group"].items():
-        assert found["tumor", group, "dice_per_lesion"] == pytest.approx(own["dice"], nan_ok=True)
+        for measure in MEASURES:
+            assert found["tumor", group, f"{measure}_per_lesion"] == pytest.approx(own[measure], nan_ok=True)
         assert found["tumor", group, "false_alarms_per_case"] * 3 == pytest.approx(own["false_alarms"])
 
 
@@ -135,7 +143,8 @@ def test_two_runs_are_compared_case_by_case(scores, make_scores):
     assert found.loc[("tumor", "all", "false_alarms_per_case"), "difference"] == pytest.approx(-2 / 3)
     assert found.loc[("tumor", "medium", "dice_per_lesion"), "difference"] == pytest.approx(1 / 3)
     assert found.loc[("liver", "all", "dice_per_case"), "p"] == 1
-    assert {"dice_global", "precision_iou0"}.isdisjoint(table["measure"])
+    assert found.loc[("tumor", "medium", "voe_per_lesion"), "difference"] == pytest.approx(-1 / 2)
+    assert {"dice_global", "precision_iou0", "assd_mm_per_lesion"}.isdisjoint(table["measure"])
 
 
 def test_the_order_of_the_cases_does_not_matter(scores, make_scores):
