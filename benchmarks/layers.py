@@ -69,8 +69,7 @@ def _convolution(event: Any, above: str) -> str:
     shapes = [shape for shape in event.input_shapes if len(shape) in (4, 5)]
     backward = "backward" in event.name
     features, weight = shapes[1 if backward else 0], shapes[2 if backward else 1]
-    if "transpose" in event.name or (backward and shapes[0][1] == weight[1] and features[1] == weight[0] != weight[1]
-                                     and prod(shapes[0][2:]) > prod(features[2:])):  # fmt: skip
+    if "transpose" in event.name or (backward and prod(shapes[0][2:]) > prod(features[2:])):  # its output is larger
         return "transposed conv"
     if prod(features[2:]) == 1:
         return "squeeze-excitation"

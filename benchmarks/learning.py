@@ -183,7 +183,7 @@ def run_one(arguments: argparse.Namespace) -> None:
     model = Model(task.network.eval(), description)
     dice = {case: score(workspace, case, model) for case in (*workspace.split.validation, *workspace.split.test)}
     row = {
-        "seconds": round(budget.spent, 1),
+        "seconds": round(budget.taken, 1),
         "steps": trainer.global_step,
         "epochs": round(trainer.global_step / len(batches), 2),
         "train_loss": float(trainer.callback_metrics.get("train_loss", float("nan"))),

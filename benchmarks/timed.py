@@ -19,10 +19,12 @@ class Budget(lightning.Callback):
         self.seconds = seconds
         self.clock = clock
         self.started: float | None = None
+        self.taken = 0.0
+        """Seconds of training, once it is over."""
 
     @property
     def spent(self) -> float:
-        """Seconds of training so far."""
+        """Seconds since it began."""
         return 0.0 if self.started is None else self.clock() - self.started
 
     def on_train_start(self, *_: Any) -> None:
@@ -31,7 +33,8 @@ class Budget(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Stop after the step in which the time ran out."""
-        trainer.should_stop = trainer.should_stop or self.spent >= self.seconds
+        self.taken = self.spent
+        trainer.should_stop = trainer.should_stop or self.taken >= self.seconds
 
 
 class TimedTask(SegmentationTask):

@@ -1,4 +1,4 @@
-"""A whole training step on the CPU (forward, loss, backward, optimiser): ours beside a U-Net as a student would pick it.
+"""A whole training step on the CPU (forward, loss, backward, optimiser), ours beside a U-Net that a student would pick.
 
 Ours are run as `lits train` runs them: channels last, memory kept across layers, the faster of fp32 and bf16, RAdam in
 Lookahead, gradients clipped. The peer is run as its users run it: torch's defaults, Adam, cross entropy; and once more
@@ -60,6 +60,7 @@ def main() -> None:
         for name, rounds in found.items():
             if answer := in_own_process(name, arguments):
                 rounds.append(json.loads(answer.splitlines()[-1]))
+                print(f"{name}: {median(rounds, 'wall'):.1f} ms per sample", file=sys.stderr, flush=True)
     print_table({name: rounds for name, rounds in found.items() if rounds}, arguments)
     if arguments.all:
         print_beside_dissertation(found, arguments)
