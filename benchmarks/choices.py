@@ -19,6 +19,7 @@ from lits_toolkit.inference.cascade import predict_mask
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.models.storage import load_model
 from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.training.resume import TrainingCases
 from lits_toolkit.training.run import train
 
 CHOICES: dict[str, list[dict[str, Any]]] = {
@@ -36,14 +37,14 @@ def main() -> None:
     arguments = parser.parse_args()
     workspace = Workspace(arguments.workspace).require()
     split = workspace.split
-    cases = [workspace.prepared_cases(part) for part in (split.train, split.validation)]
+    cases = TrainingCases(*(workspace.prepared_cases(part) for part in (split.train, split.validation)))
     demo = DemoSettings(liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
     for stage, choices in CHOICES.items():
         for changed in choices:
             settings = replace(train_settings(stage, demo), **changed)
             with tempfile.TemporaryDirectory() as folder:
                 started = time.perf_counter()
-                train(folder, *cases, settings, progress=False)
+                train(folder, cases, settings, progress=False)
                 seconds = time.perf_counter() - started
                 score = np.mean(score_held_out(workspace, folder, stage))
             print(f"{stage}, {changed or 'as in the demo'}: Dice per case {score:.3f}, {seconds:.0f} s", flush=True)

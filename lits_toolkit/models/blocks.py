@@ -169,8 +169,11 @@ class ShuffleNetV2(nn.Module):
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
-    """Mix the features of `groups` equal groups: the first of each, the second of each (§2.1.12, Figure 2.9)."""
-    return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+    """Mix the features of `groups` equal groups: the first of each, the second of each (§2.1.12, Figure 2.9).
+
+    Features are the last axis meanwhile, so that what lies in memory with channels last stays so.
+    """
+    return x.movedim(1, -1).unflatten(-1, (groups, -1)).transpose(-1, -2).flatten(-2).movedim(-1, 1)
 
 
 class DepthwiseSpatiotemporalSeparate(nn.Module):

@@ -83,6 +83,14 @@ def test_shuffling_takes_the_groups_in_turn():
     torch.testing.assert_close(shuffle(shuffle(x, 2), 3), x)
 
 
+@pytest.mark.parametrize(("dimensions", "memory_format"), [(2, torch.channels_last), (3, torch.channels_last_3d)])
+def test_shuffling_keeps_channels_last(dimensions, memory_format):
+    x = torch.rand(2, 6, *(4,) * dimensions)
+    found = shuffle(x.contiguous(memory_format=memory_format), 2)
+    assert found.is_contiguous(memory_format=memory_format)
+    assert torch.equal(found, torch.stack([x[:, :3], x[:, 3:]], 2).flatten(1, 2))
+
+
 def test_half_of_the_features_pass_a_shufflenet_block_untouched():
     torch.manual_seed(0)
     block = ShuffleNetV2(BlockShape(2, 8, 8, 3, (1, 1), se_squeeze=0)).eval()
