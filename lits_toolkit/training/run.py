@@ -158,7 +158,6 @@ class _Run:
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            gradient_clip_val=self.task.settings.gradient_clip or None,
             callbacks=[record],
         )
         try:

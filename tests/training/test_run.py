@@ -111,7 +111,10 @@ def test_other_settings_and_other_cases_are_refused_and_named(finished, cases):
         train(finished, replace(cases, liver_model="another"), SETTINGS, progress=False)
 
 
-@pytest.mark.parametrize("changed", [{"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"}])
+@pytest.mark.parametrize("changed", [
+    {"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"},
+    {"optimizer": "adamw", "lookahead": False, "precision": "bf16"},
+])  # fmt: skip
 def test_each_recipe_learns(changed, cases, tmp_path):
     settings = replace(SETTINGS, epochs=1, swa_epochs=0, **changed)
     history = read_history(train(tmp_path / "model", cases, settings, progress=False))
