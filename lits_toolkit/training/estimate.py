@@ -93,7 +93,8 @@ def _seconds_per_step(task: "SegmentationTask", batches: Sequence[tuple[Tensor, 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    known = device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return known and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
@@ -105,7 +105,7 @@ def train(
     if history:  # the best epoch and the precision so far; the run may be longer from here on
         description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
     elif tell or settings.precision == "auto":
-        found = _estimate(task, samples, sampler)
+        found = _estimate(task.to(_device()), samples, sampler)
         description["precision"] = found.precision
         if tell:
             tell(found)
@@ -150,7 +150,7 @@ class _Run:
         )  # fmt: skip
         trainer = lightning.Trainer(
             max_epochs=epochs,
-            accelerator="auto",
+            accelerator=_device().type,
             devices=1,
             precision="bf16-mixed" if self.description["precision"] == "bf16" else "32-true",
             logger=_logger(self.folder),
@@ -230,14 +230,17 @@ def _load(samples: CaseDataset, settings: TrainSettings, order: Any) -> DataLoad
     )
 
 
+def _device() -> torch.device:
+    """What is trained on, and what a run is estimated on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _estimate(task: SegmentationTask, samples: CaseDataset, sampler: EpochSampler) -> Estimate:
     size = task.settings.batch_size
     first = islice(sampler, BATCHES * size)
     taken = [samples[index] for index in first]
-    batches = [
-        (torch.stack([image for image, _, _ in batch]), torch.stack([target for _, target, _ in batch]))
-        for batch in (taken[start : start + size] for start in range(0, len(taken), size))
-    ]
+    collated = (default_collate(taken[start : start + size]) for start in range(0, len(taken), size))
+    batches = [(images.to(task.device), targets.to(task.device)) for images, targets, _ in collated]
     decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
     held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
     return estimate(task, batches, len(samples), decoded * held)
