@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import math
 import shutil
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,9 +161,11 @@ class _Run:
             num_sanity_val_steps=0,
             callbacks=[record],
         )
+        handler = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(self.task, self.batches, self.checks, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as stop:  # how Lightning ends after Ctrl-C
+        except SystemExit as stop:  # how Lightning ends after Ctrl-C, deaf to any further one
+            signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from stop
         finally:
             record.bar.stop()

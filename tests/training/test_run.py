@@ -166,6 +166,8 @@ def test_ctrl_c_leaves_the_finished_epochs(cases, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "model", cases, SETTINGS, progress=False, each_epoch=interrupt)
     assert [row["epoch"] for row in read_history(tmp_path / "model")] == [1]
+    with pytest.raises(KeyboardInterrupt):  # the next one is heard too
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
