@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
-from lits_toolkit.files import output_folder, read_json, remove, replacing, write_json
+from lits_toolkit.files import output_folder, read_json, remove, replacing, require_writable, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, Model, load_model, save_model
@@ -79,6 +79,7 @@ def train(
         SettingError: The settings do not go together, or the folder holds a run of other ones and `overwrite` is False.
         InputError: A case cannot be trained on.
         TrainingError: The loss became infinite or no number.
+        OutputError: The folder cannot be written into, which is seen before the first epoch, or the disk is full.
     """
     folder = Path(folder)
     network = build_model(settings.model)
@@ -88,6 +89,7 @@ def train(
     if is_finished(folder, history, settings):
         return folder
 
+    require_writable(folder)
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
     train_cases, held_out_cases = ([PreparedCase(Path(p)) for p in part] for part in (cases.train, cases.validation))

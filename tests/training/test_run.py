@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.errors import InputError, SettingError, TrainingError
+from lits_toolkit.errors import InputError, OutputError, SettingError, TrainingError
 from lits_toolkit.inference.cascade import predict_liver
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.models.catalogue import build_model
@@ -259,6 +260,29 @@ def test_what_cannot_be_trained_is_told_and_leaves_no_folder(cases, tmp_path, ch
     with pytest.raises(SettingError, match=said):
         train(tmp_path / "a", cases, replace(SETTINGS, **changed), progress=False)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_cannot_be_written_into_is_told_before_the_first_epoch(cases, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    told = []
+    with pytest.raises(OutputError, match="cannot write into"):
+        train(tmp_path / "file" / "model", cases, SETTINGS, progress=False, tell=told.append)
+    assert not told
+
+
+def test_a_full_disk_ends_a_run_with_a_word_and_it_goes_on_afterwards(finished, cases, tmp_path):
+    """Too little room for a checkpoint, enough for the weights."""
+    folder = tmp_path / "model"
+    most = (finished / "last.ckpt").stat().st_size - 1
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: the file is larger"):
+            train(folder, cases, SETTINGS, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(folder.glob(".partial*"))
+    assert_same_run(train(folder, cases, SETTINGS, progress=False), finished)
 
 
 def test_model_json_is_readable_json(finished):
