@@ -112,6 +112,22 @@ def test_other_settings_and_other_cases_are_refused_and_named(finished, cases):
         train(finished, replace(cases, liver_model="another"), SETTINGS, progress=False)
 
 
+def test_a_folder_of_an_earlier_version_and_a_damaged_one_say_what_to_do(finished, cases, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "model")
+    description = json.loads((folder / "model.json").read_text())
+    del description["settings"]["gain"], description["settings"]["loss"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(SettingError, match=r"loss None → 'cross_entropy\+dice'; gain None → 0.0.*--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+    del description["settings"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(SettingError, match="--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+    (folder / "last.ckpt").write_bytes((folder / "last.ckpt").read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"last\.ckpt .*--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+
+
 @pytest.mark.parametrize("changed", [
     {"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"},
     {"optimizer": "adamw", "lookahead": False, "precision": "bf16"},
