@@ -73,7 +73,7 @@ def train(
     Killed at any moment, the same call goes on from the last finished epoch and ends with the same weights; finished,
     it returns at once, or goes on where `settings.epochs` are more than before (with the cosine schedule, on that of
     the longer run). The folder's weights are those with the lowest validation loss. `each_epoch` is called with the
-    rows of `history.csv` so far, `tell` with an estimate before the run starts.
+    rows of `history.csv` so far, the average's too, `tell` with an estimate before the run starts.
 
     Raises:
         SettingError: The settings do not go together, or the folder holds a run of other ones and `overwrite` is False.
@@ -197,6 +197,8 @@ class _Run:
         nothing = dict.fromkeys(("train_loss", "learning_rate", "seconds"), math.nan)
         history.append({"epoch": epochs, "phase": AVERAGE, "validation_loss": loss} | nothing | asdict(dice))
         write_history(self.folder, history)
+        if self.each_epoch:
+            self.each_epoch(list(history))
 
     def finish(self, history: list[Row]) -> None:
         """Write the Dice of the weights that are kept into `model.json`, by which a finished run is known."""

@@ -49,7 +49,10 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def finished(cases, tmp_path_factory):
-    return train(tmp_path_factory.mktemp("run") / "model", cases, SETTINGS, progress=False)
+    told = []
+    folder = train(tmp_path_factory.mktemp("run") / "model", cases, SETTINGS, progress=False, each_epoch=told.append)
+    assert [[row["phase"] for row in rows][-1] for rows in told] == ["train", "train", "swa", "average"]
+    return folder
 
 
 def test_a_run_leaves_a_model_a_history_and_a_state(finished):
