@@ -17,7 +17,11 @@ from lits_toolkit.report.registry import FIGURES
 from lits_toolkit.study.workspace import Workspace
 
 README = Path(__file__).parents[1] / "README.md"
-SMALLER = {"prepare": ["--size", "64"], "train": ["--epochs", "1", "--swa-epochs", "1"], "figures": ["-p", "smoke=true"]}
+SMALLER = {
+    "prepare": ["--size", "64"],
+    "train": ["--epochs", "1", "--swa-epochs", "1"],
+    "figures": ["-p", "smoke=true"],
+}
 """Added to the commands of the README, so that they take seconds."""
 
 

@@ -64,7 +64,10 @@ class CaseDataset(Dataset[Batch]):
         wanted = settings.designation
         self.starts = [sample_starts(designated_slices(case, wanted), dimensions) for case in self.cases]
         if not any(len(starts) for starts in self.starts):
-            slices, purpose = "a slice" if wanted == "all" else f"a slice with {wanted}", "validate" if whole else "train"
+            slices, purpose = (
+                "a slice" if wanted == "all" else f"a slice with {wanted}",
+                "validate" if whole else "train",
+            )
             raise InputError(f"none of the {len(self.cases)} cases to {purpose} on has {slices}")
         self.boxes = [_liver_box(case, settings.reduce) for case in self.cases] if self.crop else []
 
