@@ -10,7 +10,7 @@ from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
@@ -234,12 +234,13 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     (definition,) = ast.parse(inspect.getsource(TrainSettings)).body
     assert isinstance(definition, ast.ClassDef)
     helps = {
-        field.target.id: " ".join(doc.value.value.split())
+        ast.unparse(field.target): " ".join(str(ast.literal_eval(doc.value)).split())
         for field, doc in pairwise(definition.body)
-        if isinstance(field, ast.AnnAssign)  # each is followed by its docstring
+        if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr)
     }
+    types = get_type_hints(TrainSettings)
     options = (
-        StructFieldSpec(field.name, field.type, field.default, helps[field.name]) for field in fields(TrainSettings)
+        StructFieldSpec(each.name, types[each.name], each.default, helps[each.name]) for each in fields(TrainSettings)
     )
     return StructConstructorSpec(TrainSettings, tuple(options))
 

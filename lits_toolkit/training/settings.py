@@ -200,7 +200,8 @@ def make_settings(values: Mapping[str, Any], base: TrainSettings | None = None) 
         if name not in known:
             nearest = get_close_matches(name, known, n=1, cutoff=0)[0]
             raise SettingError(f"no setting is called {name!r}; the nearest is {nearest!r}")
-    return replace(base, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return replace(base, **plain)
 
 
 def quicker(settings: TrainSettings) -> TrainSettings:

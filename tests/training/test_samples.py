@@ -135,5 +135,5 @@ def test_nothing_to_train_on_is_said(cases, tmp_path):
     write_prepared(bare, tmp_path / "bare.b2nd", size=64)
     with pytest.raises(InputError, match="none of the 1 cases to train on has a slice with tumor"):
         dataset([PreparedCase(tmp_path / "bare.b2nd")], "tumor", slices="tumor")
-    with pytest.raises(InputError, match="none of the 0 cases to validate on has a slice$"):
+    with pytest.raises(InputError, match=r"none of the 0 cases to validate on has a slice$"):
         dataset([], slices="all", whole=True)

@@ -47,7 +47,7 @@ def test_the_optimiser_is_the_one_asked_for(optimizer, lookahead, kind):
 @pytest.mark.parametrize(("longest", "found"), [(5.0, 5.0), (0.0, 12.0), (20.0, 12.0)])
 def test_a_gradient_is_shortened_to_the_length_asked_for(longest, found):
     learner = task(gradient_clip=longest)
-    first, *others = learner.parameters()
+    first = next(learner.parameters())
     first.grad = torch.zeros_like(first)
     first.grad[0, 0, 0, 0] = 12.0
     learner.on_before_optimizer_step(torch.optim.SGD([first], 1.0))
