@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -20,11 +21,13 @@ from lits_toolkit.inference.cascade import predict_liver
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model
+from lits_toolkit.training import losses, run, task
 from lits_toolkit.training.record import read_history
 from lits_toolkit.training.resume import TrainingCases
 from lits_toolkit.training.run import train
 from lits_toolkit.training.settings import QUICK, TrainSettings
 from lits_toolkit.training.task import SegmentationTask
+from lits_toolkit.training.validation import WholeDice
 
 SETTINGS = TrainSettings(epochs=2, batch_size=4, stage="liver", slices="liver", swa_epochs=1, validate_every=0)
 """The dissertation's recipe on 15 samples."""
@@ -208,6 +211,73 @@ def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
     assert rates[3] == pytest.approx(rates[1] * 0.5**2)  # reduced after each epoch but the first, one step late
 
 
+@pytest.mark.parametrize(("average", "kept"), [(0.5, ("average", 2)), (1.5, ("train", 2))])
+def test_averaging_begins_at_the_lowest_training_loss_and_is_kept_if_it_validates_best(
+    average, kept, cases, tmp_path, monkeypatch
+):
+    """Training loss is lowest in epoch 1, validation loss in 2; the averaged epoch is then the second again."""
+    validated = iter([3.0, 1.0, 2.0, 9.0, average, 5.0, 9.0, 9.0])
+
+    def training_step(self, batch, number):
+        self.log("train_loss", float(self.current_epoch), on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        return self.loss(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, number):
+        if number == 0:
+            self.now = next(validated)
+        self.log("validation_loss", self.now, batch_size=len(batch[0]))
+
+    monkeypatch.setattr(SegmentationTask, "training_step", training_step)
+    monkeypatch.setattr(SegmentationTask, "validation_step", validation_step)
+    settings = replace(SETTINGS, epochs=3)
+    folder = train(tmp_path / "model", cases, settings, progress=False)
+    assert [(row["phase"], row["epoch"]) for row in read_history(folder)][3:] == [("swa", 2), ("average", 2)]
+    description = load_model(folder).description
+    assert (description["phase"], description["best_epoch"]) == kept
+    second = load_file(folder / ("trained.safetensors" if kept[0] == "average" else "weights.safetensors"))
+    train(folder, cases, replace(settings, epochs=4), progress=False)  # brings nothing better than epoch 2
+    description = load_model(folder).description
+    assert (description["phase"], description["best_epoch"], description["validation_loss"]) == ("train", 2, 1.0)
+    weights = load_file(folder / "weights.safetensors")
+    assert all(torch.equal(weights[name], second[name]) for name in second)
+
+
+def test_whole_cases_are_measured_every_few_epochs_and_after_the_last(cases, tmp_path, monkeypatch):
+    networks, modes = [], []
+
+    def measure(model, *_):
+        networks.append(model.network)
+        modes.append(model.network.training)
+        return WholeDice(len(modes) / 10)
+
+    monkeypatch.setattr(run, "measure_dice", measure)
+    settings = replace(SETTINGS, epochs=3, validate_every=2, swa_epochs=0)
+    folder = train(
+        tmp_path / "model", cases, settings, progress=False,
+        each_epoch=lambda rows: modes.append(networks[0].training) if len(rows) == 2 else None,
+    )  # fmt: skip
+    assert modes[:3] == [False, True, False]  # measured, trained on, measured
+    dice = [row["dice_per_case"] for row in read_history(folder)]
+    assert math.isnan(dice[0])
+    assert dice[1:] == [0.1, 0.3]
+
+
+def test_weights_from_the_training_set_reach_the_loss(cases, tmp_path, monkeypatch):
+    seen = []
+
+    def build_loss(names, class_weights):
+        seen.append(class_weights)
+        return losses.build_loss(names, class_weights)
+
+    monkeypatch.setattr(task, "build_loss", build_loss)
+    train(
+        tmp_path / "model", cases, replace(SETTINGS, epochs=1, swa_epochs=0, class_weights="training"), progress=False
+    )
+    masks = np.concatenate([PreparedCase(path).mask_slices(0, 16) for path in cases.train])
+    filled = masks[(masks > 0).any((1, 2))] > 0  # of the slices with liver
+    assert seen == [pytest.approx((0.5 / (1 - filled.mean()), 0.5 / filled.mean()))]
+
+
 def test_weights_begin_where_another_runs_ended(finished, cases, tmp_path):
     """With a learning rate of next to nothing, the other stage ends where the first one did."""
     still = replace(
@@ -221,8 +291,6 @@ def test_weights_begin_where_another_runs_ended(finished, cases, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_and_names_the_batch(cases, tmp_path, monkeypatch):
-    from lits_toolkit.training import task
-
     def build_loss(*_):
         return lambda logits, targets: logits.sum() * math.nan
 
