@@ -1,15 +1,20 @@
 """The command line: `lits` with one verb per step of the data's way, each a thin call of a public function."""
 
+import ast
+import inspect
 import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import tyro
 from tyro.conf import Positional, UseAppendAction
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.files import reason
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from lits_toolkit.data.doctor import Finding, Repair
 
 app = tyro.extras.SubcommandApp()
+registry = ConstructorRegistry()
 
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 """A path whose help says what its absence means."""
@@ -218,6 +224,25 @@ def models(json: bool = False, printed: bool = False) -> None:
         "Each for one input of 256 × 256: nine slices in 2D; eight in 3D, of which it segments four. The printed FLOPs "
         "are what an old counter gave, which left most convolutions out; MACs are the true multiply-accumulates."
     )
+
+
+@registry.struct_rule
+def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """The options of TrainSettings, each docstring as one text: tyro keeps the breaks of indented lines."""
+    if info.type is not TrainSettings:
+        return None
+    (definition,) = ast.parse(inspect.getsource(TrainSettings)).body
+    assert isinstance(definition, ast.ClassDef)
+    helps = {
+        ast.unparse(field.target): " ".join(str(ast.literal_eval(doc.value)).split())
+        for field, doc in pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr)
+    }
+    types = get_type_hints(TrainSettings)
+    options = (
+        StructFieldSpec(each.name, types[each.name], each.default, helps[each.name]) for each in fields(TrainSettings)
+    )
+    return StructConstructorSpec(TrainSettings, tuple(options))
 
 
 @app.command
@@ -478,6 +503,7 @@ def main() -> None:
             prog="lits",
             description="Liver-tumour segmentation in CT: from a folder of CT to masks, scores, figures.",
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
+            registry=registry,
         )
     except LitsError as error:
         sys.exit(f"lits: {error}")

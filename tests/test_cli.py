@@ -1,13 +1,16 @@
 import errno
 import json
+import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from lits_toolkit.cli import main
+from lits_toolkit.training.settings import TrainSettings
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -51,6 +54,16 @@ def test_help_names_every_verb_without_importing_what_is_heavy():
         "lab",
     ):
         assert verb in done.stdout
+
+
+def test_the_help_of_a_setting_breaks_at_the_width_alone(monkeypatch, capsys):
+    """Not where its docstring happens to break."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    status, out, _ = run(monkeypatch, capsys, "train", "--help")
+    assert status == 0
+    for field in fields(TrainSettings):
+        assert re.search(rf"--(no-)?{field.name.replace('_', '-')}\b", out)
+    assert "by default all for the liver stage, those with liver for the tumour stage. (default: None)" in out
 
 
 def test_models_as_json(monkeypatch, capsys):

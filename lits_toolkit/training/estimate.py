@@ -26,7 +26,7 @@ class Estimate:
     samples: int
     steps_per_epoch: int
     memory_bytes: float
-    """At the most: activations kept for the backward pass, weights with the optimiser's, decoded cases, the process."""
+    """About: activations kept for the backward pass, weights with the optimiser's, decoded cases, the process."""
     seconds_per_epoch: float
     """Of the steps alone: validation comes on top."""
     precision: str
@@ -65,8 +65,10 @@ def activation_bytes(task: "SegmentationTask", images: Tensor, targets: Tensor) 
     kept: dict[int, Tensor] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no later one gets its address
-        return tensor
+        # held, so that no later one gets its address; without its graph, which holds this and would never be freed
+        alone = tensor.detach()
+        kept[alone.untyped_storage().data_ptr()] = alone
+        return alone
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         task.loss(network(images.contiguous(memory_format=task.memory_format)), targets)
@@ -93,7 +95,8 @@ def _seconds_per_step(task: "SegmentationTask", batches: Sequence[tuple[Tensor, 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    known = device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return known and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _duration(seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lits_toolkit.errors import InputError
 from lits_toolkit.files import replacing
 from lits_toolkit.models.storage import Model, save_model
 from lits_toolkit.training.averaging import WeightAverage
@@ -37,13 +38,18 @@ EachEpoch = Callable[[list[Row]], None]
 def read_history(folder: str | Path) -> list[Row]:
     """The rows of `history.csv` in a model folder, an empty list where no epoch is finished.
 
-    "epoch" is an int, "phase" a str, all others are floats, NaN where nothing was measured.
+    "epoch" is an int, "phase" a str, all others are floats, NaN where nothing was measured. Raises InputError where the
+    file is another's, or an earlier version's.
     """
     path = Path(folder) / HISTORY
     if not path.is_file():
         return []
     with path.open(newline="") as file:
-        return [{name: _read(name, value) for name, value in row.items()} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    try:
+        return [{name: _read(name, row[name]) for name in COLUMNS} for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}; --overwrite begins anew") from error
 
 
 def write_history(folder: Path, history: Sequence[Row]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -118,14 +119,13 @@ def history_of_same_run(folder: Path, description: dict[str, Any]) -> list[Row]:
     """The epochs that this very run has behind it; SettingError where it is another one."""
     if not (folder / CHECKPOINT).is_file():
         return []
-    saved = read_json(folder / DESCRIPTION)
+    saved, history = read_json(folder / DESCRIPTION), read_history(folder)
     fields = ("size", "window", "train_cases", "validation_cases", "cohort", "liver_model")
     differing = [key for key in fields if saved.get(key) != description[key]]
-    old, new = saved["settings"], json.loads(json.dumps(description["settings"]))
+    old, new = saved.get("settings", {}), json.loads(json.dumps(description["settings"]))
     differing += [
         f"{key} {old.get(key)!r} → {new[key]!r}" for key in new if key not in EXTENDABLE and old.get(key) != new[key]
     ]
-    history = read_history(folder)
     done = _epochs_of(folder / CHECKPOINT)
     rows = phase_rows(history, TRAIN)[:done]
     if new["epochs"] < len(rows):
@@ -143,4 +143,7 @@ def history_of_same_run(folder: Path, description: dict[str, Any]) -> list[Row]:
 
 
 def _epochs_of(checkpoint: Path) -> int:
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"]) + 1
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"]) + 1
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise InputError(f"{checkpoint} is no state to go on from that can be read: --overwrite begins anew") from error

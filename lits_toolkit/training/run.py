@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import math
 import shutil
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +16,11 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
-from lits_toolkit.files import output_folder, read_json, remove, replacing, write_json
+from lits_toolkit.files import output_folder, read_json, remove, replacing, require_writable, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, Model, load_model, save_model
@@ -72,12 +73,13 @@ def train(
     Killed at any moment, the same call goes on from the last finished epoch and ends with the same weights; finished,
     it returns at once, or goes on where `settings.epochs` are more than before (with the cosine schedule, on that of
     the longer run). The folder's weights are those with the lowest validation loss. `each_epoch` is called with the
-    rows of `history.csv` so far, `tell` with an estimate before the run starts.
+    rows of `history.csv` so far, the average's too, `tell` with an estimate before the run starts.
 
     Raises:
         SettingError: The settings do not go together, or the folder holds a run of other ones and `overwrite` is False.
         InputError: A case cannot be trained on.
         TrainingError: The loss became infinite or no number.
+        OutputError: The folder cannot be written into, which is seen before the first epoch, or the disk is full.
     """
     folder = Path(folder)
     network = build_model(settings.model)
@@ -87,6 +89,7 @@ def train(
     if is_finished(folder, history, settings):
         return folder
 
+    require_writable(folder)
     keep_large_allocations()
     lightning.seed_everything(settings.seed, verbose=False)
     train_cases, held_out_cases = ([PreparedCase(Path(p)) for p in part] for part in (cases.train, cases.validation))
@@ -105,7 +108,7 @@ def train(
     if history:  # the best epoch and the precision so far; the run may be longer from here on
         description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
     elif tell or settings.precision == "auto":
-        found = _estimate(task, samples, sampler)
+        found = _estimate(task.to(_device()), samples, sampler)
         description["precision"] = found.precision
         if tell:
             tell(found)
@@ -150,7 +153,7 @@ class _Run:
         )  # fmt: skip
         trainer = lightning.Trainer(
             max_epochs=epochs,
-            accelerator="auto",
+            accelerator=_device().type,
             devices=1,
             precision="bf16-mixed" if self.description["precision"] == "bf16" else "32-true",
             logger=_logger(self.folder),
@@ -158,12 +161,13 @@ class _Run:
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            gradient_clip_val=self.task.settings.gradient_clip or None,
             callbacks=[record],
         )
+        handler = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(self.task, self.batches, self.checks, ckpt_path=checkpoint, weights_only=True)
-        except SystemExit as stop:  # how Lightning ends after Ctrl-C
+        except SystemExit as stop:  # how Lightning ends after Ctrl-C, deaf to any further one
+            signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from stop
         finally:
             record.bar.stop()
@@ -193,6 +197,8 @@ class _Run:
         nothing = dict.fromkeys(("train_loss", "learning_rate", "seconds"), math.nan)
         history.append({"epoch": epochs, "phase": AVERAGE, "validation_loss": loss} | nothing | asdict(dice))
         write_history(self.folder, history)
+        if self.each_epoch:
+            self.each_epoch(list(history))
 
     def finish(self, history: list[Row]) -> None:
         """Write the Dice of the weights that are kept into `model.json`, by which a finished run is known."""
@@ -231,14 +237,17 @@ def _load(samples: CaseDataset, settings: TrainSettings, order: Any) -> DataLoad
     )
 
 
+def _device() -> torch.device:
+    """What is trained on, and what a run is estimated on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _estimate(task: SegmentationTask, samples: CaseDataset, sampler: EpochSampler) -> Estimate:
     size = task.settings.batch_size
     first = islice(sampler, BATCHES * size)
     taken = [samples[index] for index in first]
-    batches = [
-        (torch.stack([image for image, _, _ in batch]), torch.stack([target for _, target, _ in batch]))
-        for batch in (taken[start : start + size] for start in range(0, len(taken), size))
-    ]
+    collated = (default_collate(taken[start : start + size]) for start in range(0, len(taken), size))
+    batches = [(images.to(task.device), targets.to(task.device)) for images, targets, _ in collated]
     decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
     held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
     return estimate(task, batches, len(samples), decoded * held)

@@ -64,7 +64,11 @@ class CaseDataset(Dataset[Batch]):
         wanted = settings.designation
         self.starts = [sample_starts(designated_slices(case, wanted), dimensions) for case in self.cases]
         if not any(len(starts) for starts in self.starts):
-            raise InputError(f"none of the {len(self.cases)} cases has a slice with {wanted}: nothing to train on")
+            slices, purpose = (
+                "a slice" if wanted == "all" else f"a slice with {wanted}",
+                "validate" if whole else "train",
+            )
+            raise InputError(f"none of the {len(self.cases)} cases to {purpose} on has {slices}")
         self.boxes = [_liver_box(case, settings.reduce) for case in self.cases] if self.crop else []
 
     def __len__(self) -> int:
@@ -86,8 +90,9 @@ class CaseDataset(Dataset[Batch]):
         least, slices = LIVER if self.settings.stage == "liver" else TUMOR, REACH[self.dimensions].slices
         filled = pixels = 0
         for case, starts in zip(self.cases, self.starts, strict=True):
+            whole = case.mask_slices(0, case.shape[0])  # at once: an .npz is read whole whatever is asked of it
             for start in starts.tolist():
-                mask = case.mask_slices(start, min(start + slices, case.shape[0]))
+                mask = whole[start : start + slices]
                 filled, pixels = filled + int(np.count_nonzero(mask >= least)), pixels + mask.size
         return pixels - filled, filled
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from types import NoneType
 from typing import Any, Literal, get_args
 
 from lits_toolkit.data.combination import Combination
@@ -15,6 +16,16 @@ Optimizer = Literal["radam", "adamw"]
 Schedule = Literal["plateau", "cosine"]
 Precision = Literal["auto", "fp32", "bf16"]
 REFERENCE = "reference"
+_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    int: ((int,), "a whole number"),
+    int | None: ((int, NoneType), "a whole number or none"),
+    float: ((int, float), "a number"),
+    bool: ((bool,), "true or false"),
+    bool | None: ((bool, NoneType), "true, false or none"),
+    str: ((str,), "a text"),
+    str | None: ((str, NoneType), "a text or none"),
+}
+"""By annotation: what a value may be, and how that is said. Whole numbers are numbers, true and false are not."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,8 @@ class TrainSettings:
         """Raise SettingError for the first value that no run can have."""
         from lits_toolkit.training.losses import loss_names
 
+        for field in fields(self):
+            self._require_type(field.name, field.type)
         for name, allowed in (
             ("stage", get_args(Stage)),
             ("slices", (None, *get_args(Slices))),
@@ -121,6 +134,7 @@ class TrainSettings:
         for name in ("seed", "workers", "weight_decay", "gain", "gradient_clip", "warm_up", "plateau_patience",
                      "swa_epochs", "validate_every"):  # fmt: skip
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        self._require("seed", self.seed < 2**32, "less than 2**32")
         for name in ("learning_rate", "swa_rate"):
             self._require(name, 0 < getattr(self, name) < math.inf, "more than 0")
         for name in ("lookahead_rate", "plateau_factor"):
@@ -143,6 +157,14 @@ class TrainSettings:
     def mirrors(self) -> bool:
         """Whether samples are flipped."""
         return self.stage == "tumor" if self.flip is None else self.flip
+
+    def _require_type(self, name: str, kind: Any) -> None:
+        """A value from YAML or JSON may be of any type: 1e-3 is a text in YAML, which wants 1.0e-3."""
+        allowed, expected = _TYPES.get(kind, ((), ""))
+        value = getattr(self, name)
+        truth = isinstance(value, bool)
+        if kind in _TYPES and (not isinstance(value, allowed) or (truth and bool not in allowed)):
+            raise SettingError(f"{name}: expected {expected}, found {value!r}")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
@@ -169,7 +191,8 @@ QUICK = TrainSettings(
 def make_settings(values: Mapping[str, Any], base: TrainSettings | None = None) -> TrainSettings:
     """`base`, by default the dissertation's recipe, with the settings that `values` names.
 
-    Raises SettingError for a name that is no setting, with the nearest, and for a value that no run can have.
+    A list, as JSON and papermill have it, stands for a tuple. Raises SettingError for a name that is no setting,
+    with the nearest, and for a value that no run can have.
     """
     base = base or TrainSettings()
     known = [field.name for field in fields(TrainSettings)]
@@ -177,7 +200,8 @@ def make_settings(values: Mapping[str, Any], base: TrainSettings | None = None) 
         if name not in known:
             nearest = get_close_matches(name, known, n=1, cutoff=0)[0]
             raise SettingError(f"no setting is called {name!r}; the nearest is {nearest!r}")
-    return replace(base, **values)
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return replace(base, **plain)
 
 
 def quicker(settings: TrainSettings) -> TrainSettings:

@@ -75,6 +75,11 @@ class SegmentationTask(lightning.LightningModule):
         """Images to logits."""
         return self.network(images.contiguous(memory_format=self.memory_format))
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Shorten the gradient; not by Lightning, which under bf16 refuses to for a fused optimiser."""
+        if self.settings.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), self.settings.gradient_clip)
+
     def configure_optimizers(self) -> Any:
         """RAdam or AdamW, within Lookahead where asked for, at the rate of `rate_at` in each step."""
         settings = self.settings

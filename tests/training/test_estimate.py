@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -29,6 +32,27 @@ def test_the_bytes_kept_for_the_backward_pass_are_those_of_each_layer():
     images = torch.rand(4, 9, 32, 32).contiguous(memory_format=torch.channels_last)
     kept = activation_bytes(task(), images, torch.zeros(4, 32, 32))
     assert kept == images.nbytes + 4 * 2 * 32 * 32 * 4  # the convolution's input, the sigmoid's output
+
+
+def test_the_graph_is_freed_once_it_is_counted():
+    """A layer's output that is kept for the layer's own backward pass must not keep the graph that keeps it."""
+
+    class Mark:
+        def __call__(self, gradient):
+            return gradient
+
+    marks = []
+
+    def mark(layer, inputs, output):
+        held = Mark()
+        output.register_hook(held)
+        marks.append(weakref.ref(held))
+
+    learner = task()
+    learner.network.register_forward_hook(mark)
+    activation_bytes(learner, torch.rand(4, 9, 32, 32), torch.zeros(4, 32, 32))
+    gc.collect()
+    assert [held() for held in marks] == [None]
 
 
 def test_parameters_steps_and_memory_are_counted_and_nothing_is_learnt_meanwhile():

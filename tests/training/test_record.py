@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from lits_toolkit.errors import InputError
 from lits_toolkit.training.record import losses, phase_rows, read_history, write_history
 
 
@@ -25,6 +26,13 @@ def test_the_history_is_read_back_number_for_number(rows, tmp_path):
             assert type(read[name]) is type(value)
             assert read[name] == value or (math.isnan(value) and math.isnan(read[name]))
     assert read_history(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("text", ["epoch,train_loss\n1,0.5\n", "no history\nat all\n"])
+def test_a_history_of_another_version_is_told(text, tmp_path):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(InputError, match=r"history\.csv: expected the columns epoch, phase, .*--overwrite"):
+        read_history(tmp_path)
 
 
 def test_phases_are_told_apart(rows):

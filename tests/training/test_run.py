@@ -1,12 +1,14 @@
 import json
 import math
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,16 +16,18 @@ from safetensors.torch import load_file
 from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.errors import InputError, SettingError, TrainingError
+from lits_toolkit.errors import InputError, OutputError, SettingError, TrainingError
 from lits_toolkit.inference.cascade import predict_liver
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model
+from lits_toolkit.training import losses, run, task
 from lits_toolkit.training.record import read_history
 from lits_toolkit.training.resume import TrainingCases
 from lits_toolkit.training.run import train
 from lits_toolkit.training.settings import QUICK, TrainSettings
 from lits_toolkit.training.task import SegmentationTask
+from lits_toolkit.training.validation import WholeDice
 
 SETTINGS = TrainSettings(epochs=2, batch_size=4, stage="liver", slices="liver", swa_epochs=1, validate_every=0)
 """The dissertation's recipe on 15 samples."""
@@ -48,7 +52,10 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def finished(cases, tmp_path_factory):
-    return train(tmp_path_factory.mktemp("run") / "model", cases, SETTINGS, progress=False)
+    told = []
+    folder = train(tmp_path_factory.mktemp("run") / "model", cases, SETTINGS, progress=False, each_epoch=told.append)
+    assert [[row["phase"] for row in rows][-1] for rows in told] == ["train", "train", "swa", "average"]
+    return folder
 
 
 def test_a_run_leaves_a_model_a_history_and_a_state(finished):
@@ -111,7 +118,26 @@ def test_other_settings_and_other_cases_are_refused_and_named(finished, cases):
         train(finished, replace(cases, liver_model="another"), SETTINGS, progress=False)
 
 
-@pytest.mark.parametrize("changed", [{"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"}])
+def test_a_folder_of_an_earlier_version_and_a_damaged_one_say_what_to_do(finished, cases, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "model")
+    description = json.loads((folder / "model.json").read_text())
+    del description["settings"]["gain"], description["settings"]["loss"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(SettingError, match=r"loss None → 'cross_entropy\+dice'; gain None → 0.0.*--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+    del description["settings"]
+    (folder / "model.json").write_text(json.dumps(description))
+    with pytest.raises(SettingError, match="--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+    (folder / "last.ckpt").write_bytes((folder / "last.ckpt").read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"last\.ckpt .*--overwrite"):
+        train(folder, cases, SETTINGS, progress=False)
+
+
+@pytest.mark.parametrize("changed", [
+    {"optimizer": "adamw", "lookahead": False}, {"schedule": "cosine"},
+    {"optimizer": "adamw", "lookahead": False, "precision": "bf16"},
+])  # fmt: skip
 def test_each_recipe_learns(changed, cases, tmp_path):
     settings = replace(SETTINGS, epochs=1, swa_epochs=0, **changed)
     history = read_history(train(tmp_path / "model", cases, settings, progress=False))
@@ -163,6 +189,8 @@ def test_ctrl_c_leaves_the_finished_epochs(cases, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "model", cases, SETTINGS, progress=False, each_epoch=interrupt)
     assert [row["epoch"] for row in read_history(tmp_path / "model")] == [1]
+    with pytest.raises(KeyboardInterrupt):  # the next one is heard too
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
@@ -183,6 +211,73 @@ def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
     assert rates[3] == pytest.approx(rates[1] * 0.5**2)  # reduced after each epoch but the first, one step late
 
 
+@pytest.mark.parametrize(("average", "kept"), [(0.5, ("average", 2)), (1.5, ("train", 2))])
+def test_averaging_begins_at_the_lowest_training_loss_and_is_kept_if_it_validates_best(
+    average, kept, cases, tmp_path, monkeypatch
+):
+    """Training loss is lowest in epoch 1, validation loss in 2; the averaged epoch is then the second again."""
+    validated = iter([3.0, 1.0, 2.0, 9.0, average, 5.0, 9.0, 9.0])
+
+    def training_step(self, batch, number):
+        self.log("train_loss", float(self.current_epoch), on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        return self.loss(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, number):
+        if number == 0:
+            self.now = next(validated)
+        self.log("validation_loss", self.now, batch_size=len(batch[0]))
+
+    monkeypatch.setattr(SegmentationTask, "training_step", training_step)
+    monkeypatch.setattr(SegmentationTask, "validation_step", validation_step)
+    settings = replace(SETTINGS, epochs=3)
+    folder = train(tmp_path / "model", cases, settings, progress=False)
+    assert [(row["phase"], row["epoch"]) for row in read_history(folder)][3:] == [("swa", 2), ("average", 2)]
+    description = load_model(folder).description
+    assert (description["phase"], description["best_epoch"]) == kept
+    second = load_file(folder / ("trained.safetensors" if kept[0] == "average" else "weights.safetensors"))
+    train(folder, cases, replace(settings, epochs=4), progress=False)  # brings nothing better than epoch 2
+    description = load_model(folder).description
+    assert (description["phase"], description["best_epoch"], description["validation_loss"]) == ("train", 2, 1.0)
+    weights = load_file(folder / "weights.safetensors")
+    assert all(torch.equal(weights[name], second[name]) for name in second)
+
+
+def test_whole_cases_are_measured_every_few_epochs_and_after_the_last(cases, tmp_path, monkeypatch):
+    networks, modes = [], []
+
+    def measure(model, *_):
+        networks.append(model.network)
+        modes.append(model.network.training)
+        return WholeDice(len(modes) / 10)
+
+    monkeypatch.setattr(run, "measure_dice", measure)
+    settings = replace(SETTINGS, epochs=3, validate_every=2, swa_epochs=0)
+    folder = train(
+        tmp_path / "model", cases, settings, progress=False,
+        each_epoch=lambda rows: modes.append(networks[0].training) if len(rows) == 2 else None,
+    )  # fmt: skip
+    assert modes[:3] == [False, True, False]  # measured, trained on, measured
+    dice = [row["dice_per_case"] for row in read_history(folder)]
+    assert math.isnan(dice[0])
+    assert dice[1:] == [0.1, 0.3]
+
+
+def test_weights_from_the_training_set_reach_the_loss(cases, tmp_path, monkeypatch):
+    seen = []
+
+    def build_loss(names, class_weights):
+        seen.append(class_weights)
+        return losses.build_loss(names, class_weights)
+
+    monkeypatch.setattr(task, "build_loss", build_loss)
+    train(
+        tmp_path / "model", cases, replace(SETTINGS, epochs=1, swa_epochs=0, class_weights="training"), progress=False
+    )
+    masks = np.concatenate([PreparedCase(path).mask_slices(0, 16) for path in cases.train])
+    filled = masks[(masks > 0).any((1, 2))] > 0  # of the slices with liver
+    assert seen == [pytest.approx((0.5 / (1 - filled.mean()), 0.5 / filled.mean()))]
+
+
 def test_weights_begin_where_another_runs_ended(finished, cases, tmp_path):
     """With a learning rate of next to nothing, the other stage ends where the first one did."""
     still = replace(
@@ -196,8 +291,6 @@ def test_weights_begin_where_another_runs_ended(finished, cases, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_and_names_the_batch(cases, tmp_path, monkeypatch):
-    from lits_toolkit.training import task
-
     def build_loss(*_):
         return lambda logits, targets: logits.sum() * math.nan
 
@@ -254,6 +347,29 @@ def test_what_cannot_be_trained_is_told_and_leaves_no_folder(cases, tmp_path, ch
     with pytest.raises(SettingError, match=said):
         train(tmp_path / "a", cases, replace(SETTINGS, **changed), progress=False)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_cannot_be_written_into_is_told_before_the_first_epoch(cases, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    told = []
+    with pytest.raises(OutputError, match="cannot write into"):
+        train(tmp_path / "file" / "model", cases, SETTINGS, progress=False, tell=told.append)
+    assert not told
+
+
+def test_a_full_disk_ends_a_run_with_a_word_and_it_goes_on_afterwards(finished, cases, tmp_path):
+    """Too little room for a checkpoint, enough for the weights."""
+    folder = tmp_path / "model"
+    most = (finished / "last.ckpt").stat().st_size - 1
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: the file is larger"):
+            train(folder, cases, SETTINGS, progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(folder.glob(".partial*"))
+    assert_same_run(train(folder, cases, SETTINGS, progress=False), finished)
 
 
 def test_model_json_is_readable_json(finished):

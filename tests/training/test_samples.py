@@ -133,5 +133,7 @@ def test_readers_in_processes_of_their_own_give_the_same_batches(cases, workers)
 def test_nothing_to_train_on_is_said(cases, tmp_path):
     bare = Case("bare", np.zeros((4, 64, 64), np.int16), Grid((64, 64, 4), np.eye(4)), np.ones((4, 64, 64), np.uint8))
     write_prepared(bare, tmp_path / "bare.b2nd", size=64)
-    with pytest.raises(InputError, match="none of the 1 cases has a slice with tumor"):
+    with pytest.raises(InputError, match="none of the 1 cases to train on has a slice with tumor"):
         dataset([PreparedCase(tmp_path / "bare.b2nd")], "tumor", slices="tumor")
+    with pytest.raises(InputError, match=r"none of the 0 cases to validate on has a slice$"):
+        dataset([], slices="all", whole=True)

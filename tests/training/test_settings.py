@@ -41,12 +41,36 @@ from lits_toolkit.training.settings import QUICK, TrainSettings, make_settings, 
         ("warm_up", -0.5, "0 or more"),
         ("crop", 50, "a multiple of 32"),
         ("crop", 0, "a multiple of 32"),
+        ("seed", 2**32, "less than 2**32"),
     ],
 )
 def test_a_value_that_no_run_can_have_is_named(name, value, expected):
     with pytest.raises(SettingError) as told:
         TrainSettings(**{name: value})
     assert str(told.value) == f"{name}: expected {expected}, found {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("epochs", "5", "a whole number"),
+        ("epochs", 2.5, "a whole number"),
+        ("epochs", True, "a whole number"),
+        ("learning_rate", "1e-3", "a number"),  # so YAML reads it
+        ("stop_after", 1.5, "a whole number or none"),
+        ("augment", "no", "true or false"),
+        ("flip", 1, "true, false or none"),
+        ("loss", None, "a text"),
+    ],
+)
+def test_a_value_of_another_type_is_told(name, value, expected):
+    with pytest.raises(SettingError) as told:
+        make_settings({name: value})
+    assert str(told.value) == f"{name}: expected {expected}, found {value!r}"
+
+
+def test_a_list_stands_for_a_tuple():
+    assert make_settings({"class_weights": [1, 5.0]}) == TrainSettings(class_weights=(1, 5.0))
 
 
 def test_what_can_be_run_is_allowed():

@@ -44,6 +44,27 @@ def test_the_optimiser_is_the_one_asked_for(optimizer, lookahead, kind):
         assert (made.steps, made.rate) == (7, 0.8)
 
 
+def test_each_epoch_has_an_augmentation_of_its_own_and_always_the_same(monkeypatch):
+    def drawn(seed, epoch):
+        learner = task(seed=seed)
+        monkeypatch.setattr(SegmentationTask, "current_epoch", epoch)
+        learner.on_train_epoch_start()
+        return torch.rand(4, generator=learner.random).tolist()
+
+    assert drawn(0, 1) == drawn(0, 1)
+    assert len({tuple(drawn(seed, epoch)) for seed in (0, 1) for epoch in (0, 1)}) == 4
+
+
+@pytest.mark.parametrize(("longest", "found"), [(5.0, 5.0), (0.0, 12.0), (20.0, 12.0)])
+def test_a_gradient_is_shortened_to_the_length_asked_for(longest, found):
+    learner = task(gradient_clip=longest)
+    first = next(learner.parameters())
+    first.grad = torch.zeros_like(first)
+    first.grad[0, 0, 0, 0] = 12.0
+    learner.on_before_optimizer_step(torch.optim.SGD([first], 1.0))
+    assert float(first.grad.norm()) == pytest.approx(found, rel=1e-5)
+
+
 @pytest.mark.parametrize("stage", ["liver", "tumor"])
 def test_the_augmentation_is_table_3_1_with_flips_in_the_tumour_stage_alone(stage):
     found = task(stage=stage).augmentation
