@@ -41,7 +41,7 @@ from lits_toolkit.training.record import (
     losses,
     phase_rows,
     write_history,
-)  # fmt: skip
+)
 from lits_toolkit.training.resume import (
     TRAINED,
     TrainingCases,
@@ -51,7 +51,7 @@ from lits_toolkit.training.resume import (
     is_finished,
     is_trained,
     without_average,
-)  # fmt: skip
+)
 from lits_toolkit.training.samples import CaseDataset, EpochSampler, in_order
 from lits_toolkit.training.settings import TrainSettings
 from lits_toolkit.training.start import begin_with
@@ -148,9 +148,7 @@ class _Run:
         self, history: list[Row], epochs: int, checkpoint: Path | None, average: WeightAverage | None = None
     ) -> lightning.Trainer:
         """Train to the given epoch, from a checkpoint on where there is one; `history` grows by a row per epoch."""
-        record = Record(
-            self.folder, self.description, history, self.whole, average, self.progress, self.each_epoch
-        )  # fmt: skip
+        record = Record(self.folder, self.description, history, self.whole, average, self.progress, self.each_epoch)
         trainer = lightning.Trainer(
             max_epochs=epochs,
             accelerator=_device().type,
