@@ -204,9 +204,12 @@ def score(workspace: Workspace, name: str, model: Any) -> float:
 
 def print_table(rows: list[Row], cases: tuple[str, ...], names: list[str]) -> None:
     """A line per contender: what it has seen, its mean Dice, and the difference to ours."""
-    print(f"\nTumour Dice per case on {len(cases)} held-out phantoms, inside the reference's liver. Differences to "
-          "the first: over cases × seeds, and over\ncases (of each its mean over seeds); 95 % bootstrap intervals, "
-          "p by exchanging the two.")  # fmt: skip
+    if not rows:
+        return
+    print(f"\nTumour Dice per case on {len(cases)} held-out phantoms, inside the reference's liver, after "
+          f"{rows[0]['minutes']} minutes of training\n({rows[0]['clock']} time). Differences to the first, over cases "
+          "× seeds and over cases (of each its mean over seeds), with 95 % bootstrap\nintervals and p by exchanging "
+          "the two.")  # fmt: skip
     print(f"{'':26}{'seeds':>6}{'epochs':>8}{'valid.':>8}{'Dice':>7}   over cases × seeds{'':17}over cases")
     ours = {int(row["seed"]): row for row in rows if row["contender"] == names[0]}
     for name in names:
