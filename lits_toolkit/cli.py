@@ -270,6 +270,9 @@ def train(
     study = Workspace(workspace).require()
     build_model(settings.model)
     chosen = quicker(settings) if quick else settings
+    if quick:
+        replaced = {name: value for name, value in vars(chosen).items() if value != vars(settings)[name]}
+        print("--quick: " + ", ".join(f"{name} {value}" for name, value in replaced.items()))
     folder = train_in_study(study, chosen, overwrite, tell=print)
     _print_training(folder, chosen)
 

@@ -5,12 +5,15 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 if TYPE_CHECKING:
+    from lits_toolkit.training.samples import CaseDataset, EpochSampler
     from lits_toolkit.training.task import SegmentationTask
 
 BATCHES = 3
@@ -38,6 +41,23 @@ class Estimate:
             f"epoch; about {self.memory_bytes / 1e9:.1f} GB of memory, and {_duration(self.seconds_per_epoch)} per "
             f"epoch in {self.precision} (from {BATCHES} batches, without validation)"
         )
+
+
+def training_device() -> torch.device:
+    """What is trained on, and what a run is estimated on."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def estimate_run(task: "SegmentationTask", samples: "CaseDataset", sampler: "EpochSampler") -> Estimate:
+    """Estimate a run from the first three batches of its first epoch; no case stays decoded for that."""
+    size = task.settings.batch_size
+    taken = [samples[index] for index in islice(sampler, BATCHES * size)]
+    collated = (default_collate(taken[start : start + size]) for start in range(0, len(taken), size))
+    batches = [(images.to(task.device), targets.to(task.device)) for images, targets, _ in collated]
+    decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
+    samples.decoded.clear()
+    held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
+    return estimate(task, batches, len(samples), decoded * held)
 
 
 def estimate(

@@ -79,7 +79,10 @@ def is_trained(history: list[Row], settings: TrainSettings) -> bool:
 def is_finished(folder: Path, history: list[Row], settings: TrainSettings) -> bool:
     """Whether nothing is left to do."""
     averaged = bool(phase_rows(history, AVERAGE)) or not settings.swa_epochs
-    return is_trained(history, settings) and averaged and "dice" in read_json(folder / DESCRIPTION)
+    if not (is_trained(history, settings) and averaged):
+        return False
+    description = read_json(folder / DESCRIPTION)
+    return "dice" in description and bool(description["dice"] or not settings.validate_every)
 
 
 def without_average(folder: Path, description: dict[str, Any], history: list[Row]) -> list[Row]:

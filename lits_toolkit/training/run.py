@@ -9,14 +9,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
@@ -25,7 +25,7 @@ from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, Model, load_model, save_model
 from lits_toolkit.training.averaging import WeightAverage, renew_batch_norm
-from lits_toolkit.training.estimate import BATCHES, Estimate, estimate
+from lits_toolkit.training.estimate import Estimate, estimate_run, training_device
 from lits_toolkit.training.losses import class_weights
 from lits_toolkit.training.record import (
     AVERAGE,
@@ -57,6 +57,8 @@ from lits_toolkit.training.settings import TrainSettings
 from lits_toolkit.training.start import begin_with
 from lits_toolkit.training.task import INPUT_PIXELS, SegmentationTask
 from lits_toolkit.training.validation import DICE, WholeDice, measure_dice
+
+LOCK = ".lock"
 
 
 def train(
@@ -108,26 +110,25 @@ def train(
     if history:  # the best epoch and the precision so far; the run may be longer from here on
         description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
     elif tell or settings.precision == "auto":
-        found = _estimate(task.to(_device()), samples, sampler)
+        found = estimate_run(task.to(training_device()), samples, sampler)
         description["precision"] = found.precision
         if tell:
             tell(found)
-    output_folder(folder)
-    if overwrite:
-        for name in (CHECKPOINT, LOWEST_CHECKPOINT, AVERAGE_CHECKPOINT, HISTORY, WEIGHTS, TRAINED, DESCRIPTION):
-            remove(folder / name)
 
     def whole(model: Model) -> WholeDice:
         return measure_dice(model, cases.originals, cases.validation_livers)
 
     run = _Run(folder, task, batches, checks, description, whole, progress, each_epoch)
-    with _quiet_lightning():
+    with _alone(folder), _quiet_lightning():
+        if overwrite:
+            for name in (CHECKPOINT, LOWEST_CHECKPOINT, AVERAGE_CHECKPOINT, HISTORY, WEIGHTS, TRAINED, DESCRIPTION):
+                remove(folder / name)
         if not is_trained(history, settings):
             history = without_average(folder, description, history)
             run.fit(history, settings.epochs, folder / CHECKPOINT if history else None)
         if settings.swa_epochs and not phase_rows(history, AVERAGE):
             run.fit_average(history)
-    run.finish(history)
+        run.finish(history)
     return folder
 
 
@@ -151,7 +152,7 @@ class _Run:
         record = Record(self.folder, self.description, history, self.whole, average, self.progress, self.each_epoch)
         trainer = lightning.Trainer(
             max_epochs=epochs,
-            accelerator=_device().type,
+            accelerator=training_device().type,
             devices=1,
             precision="bf16-mixed" if self.description["precision"] == "bf16" else "32-true",
             logger=_logger(self.folder),
@@ -184,7 +185,7 @@ class _Run:
         task.to(trainer.strategy.root_device)
         renew_batch_norm(task.network, self._images(trainer.strategy.root_device))
         loss = float(trainer.validate(task, self.checks, verbose=False)[0]["validation_loss"])
-        task.network.eval()
+        task.to(trainer.strategy.root_device).network.eval()
         dice = self.whole(Model(task.network, self.description)) if settings.validate_every else WholeDice()
         if loss < min(losses(history)):
             if not (self.folder / TRAINED).is_file():
@@ -235,22 +236,6 @@ def _load(samples: CaseDataset, settings: TrainSettings, order: Any) -> DataLoad
     )
 
 
-def _device() -> torch.device:
-    """What is trained on, and what a run is estimated on."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _estimate(task: SegmentationTask, samples: CaseDataset, sampler: EpochSampler) -> Estimate:
-    size = task.settings.batch_size
-    first = islice(sampler, BATCHES * size)
-    taken = [samples[index] for index in first]
-    collated = (default_collate(taken[start : start + size]) for start in range(0, len(taken), size))
-    batches = [(images.to(task.device), targets.to(task.device)) for images, targets, _ in collated]
-    decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
-    held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
-    return estimate(task, batches, len(samples), decoded * held)
-
-
 def _logger(folder: Path) -> Any:
     """TensorBoard where it is installed, in the model's folder."""
     if importlib.util.find_spec("tensorboard") is None:
@@ -258,6 +243,20 @@ def _logger(folder: Path) -> Any:
     from lightning.pytorch.loggers import TensorBoardLogger
 
     return TensorBoardLogger(folder, name="", version="tensorboard")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other runs out of the folder; SettingError where one is in there. A killed run keeps no one out."""
+    lock = FileLock(output_folder(folder) / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as taken:
+        raise SettingError(f"another run is training in {folder}: wait for its end, or stop it") from taken
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def assert_same_run(found, expected):
 def test_its_files_obey_the_umask_and_epochs_are_whole_numbers(finished):
     umask = os.umask(0)
     os.umask(umask)
-    assert {path.stat().st_mode & 0o777 for path in finished.iterdir()} == {0o666 & ~umask}
+    assert {path.stat().st_mode & 0o777 for path in finished.glob("[!.]*")} == {0o666 & ~umask}
     assert (finished / "history.csv").read_text().splitlines()[1].startswith("1,train,")
 
 
@@ -324,6 +324,21 @@ def test_before_it_starts_it_tells_what_it_takes(cases, tmp_path):
     samples = sum(len(PreparedCase(path).mask_slices(0, 16).any((1, 2)).nonzero()[0]) for path in cases.train)
     assert (told[0].samples, told[0].steps_per_epoch) == (samples, samples // 4)
     assert told[0].parameters == sum(p.numel() for p in build_model(SETTINGS.model).parameters())
+
+
+def test_two_runs_are_kept_out_of_one_folder(cases, tmp_path):
+    """The second is told while the first is in its first epoch, and the first goes on unharmed."""
+    told = []
+
+    def try_again(_):
+        with pytest.raises(SettingError, match="another run is training in") as refused:
+            train(tmp_path / "model", cases, settings, overwrite=True, progress=False)
+        told.append(str(refused.value))
+
+    settings = replace(SETTINGS, epochs=1, swa_epochs=0)
+    train(tmp_path / "model", cases, settings, progress=False, each_epoch=try_again)
+    assert len(told) == 1
+    assert len(read_history(tmp_path / "model")) == 1
 
 
 def test_an_unknown_model_and_cases_without_masks_are_told(cases, tmp_path):
