@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.errors import InputError
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import read_json
+from lits_toolkit.models.storage import DESCRIPTION
 from lits_toolkit.study.workspace import Workspace
-from lits_toolkit.training.settings import REFERENCE, TrainSettings
+from lits_toolkit.training.settings import REFERENCE, TrainSettings, make_settings
 
 if TYPE_CHECKING:
     from lits_toolkit.training.estimate import Estimate
@@ -32,6 +34,22 @@ def train_in_study(
 
     folder = study.model(settings.stage, settings.model)
     return train(folder, training_cases(study, settings, progress), settings, overwrite, progress, each_epoch, tell)
+
+
+def settings_of(study: Workspace, stage: str, model: str, otherwise: TrainSettings) -> TrainSettings:
+    """What a model of the study was trained with, to go on with it; `otherwise` where there is none.
+
+    InputError where it was trained with settings of another version.
+    """
+    path = study.model(stage, model) / DESCRIPTION
+    if not path.is_file():
+        return otherwise
+    try:
+        return make_settings(read_json(path)["settings"])
+    except (KeyError, TypeError, SettingError) as error:
+        raise InputError(
+            f"{path} has settings of another version: train it anew, by `lits train --overwrite`"
+        ) from error
 
 
 def training_cases(study: Workspace, settings: TrainSettings, progress: bool = False) -> "TrainingCases":

@@ -7,8 +7,9 @@ from safetensors.torch import load_file
 from lits_toolkit.demo import SMOKE, train_settings
 from lits_toolkit.errors import InputError
 from lits_toolkit.files import read_json
-from lits_toolkit.study.training import train_in_study, training_cases
+from lits_toolkit.study.training import settings_of, train_in_study, training_cases
 from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.training.settings import QUICK
 
 MODEL = "2d-mobilenet_v2-default"
 
@@ -55,3 +56,12 @@ def test_what_is_missing_is_told_before_anything_is_trained(study):
     with pytest.raises(InputError, match=f"no longer has {name}, on which to measure Dice"):
         train_in_study(study, settings, progress=False)
     train_in_study(study, replace(settings, validate_every=0), progress=False)  # finished: nothing to measure
+
+
+def test_a_model_is_prolonged_with_the_settings_that_it_has(study):
+    assert settings_of(study, "tumor", MODEL, otherwise=QUICK) == train_settings("tumor", SMOKE)
+    assert settings_of(study, "tumor", "han2017", otherwise=QUICK) == QUICK
+    path = study.model("tumor", MODEL) / "model.json"
+    path.write_text(path.read_text().replace('"epochs"', '"rounds"'))
+    with pytest.raises(InputError, match="settings of another version: train it anew"):
+        settings_of(study, "tumor", MODEL, otherwise=QUICK)
