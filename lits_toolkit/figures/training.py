@@ -59,7 +59,12 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
             dice.set_ylabel("Dice, whole validation cases")
     handles = {line.get_label(): line for panel in panels for line in panel.get_lines()}
     names = [name for name in _NAMES.values() if name in handles]
-    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=min(len(names), 6))
+    figure.legend(
+        [handles[name] for name in names],
+        names,
+        loc="outside lower center",
+        ncols=min(len(names), 3 if count == 1 else 6),
+    )
     figure.suptitle(f"Training · {label}")
     return Drawn(figure, tidy)
 

@@ -14,6 +14,7 @@ from torch.utils.data import default_collate
 
 if TYPE_CHECKING:
     from lits_toolkit.training.samples import CaseDataset, EpochSampler
+    from lits_toolkit.training.settings import Precision
     from lits_toolkit.training.task import SegmentationTask
 
 BATCHES = 3
@@ -48,7 +49,9 @@ def training_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def estimate_run(task: "SegmentationTask", samples: "CaseDataset", sampler: "EpochSampler") -> Estimate:
+def estimate_run(
+    task: "SegmentationTask", samples: "CaseDataset", sampler: "EpochSampler", precision: "Precision"
+) -> Estimate:
     """Estimate a run from the first three batches of its first epoch; no case stays decoded for that."""
     size = task.settings.batch_size
     taken = [samples[index] for index in islice(sampler, BATCHES * size)]
@@ -57,17 +60,20 @@ def estimate_run(task: "SegmentationTask", samples: "CaseDataset", sampler: "Epo
     decoded = sum(case.nbytes for case in samples.decoded.values()) / len(samples.decoded)
     samples.decoded.clear()
     held = min(samples.cases_in_memory, len(samples.cases)) * max(task.settings.workers, 1)
-    return estimate(task, batches, len(samples), decoded * held)
+    return estimate(task, batches, len(samples), decoded * held, precision)
 
 
 def estimate(
-    task: "SegmentationTask", batches: Sequence[tuple[Tensor, Tensor]], samples: int, case_bytes: float
+    task: "SegmentationTask",
+    batches: Sequence[tuple[Tensor, Tensor]],
+    samples: int,
+    case_bytes: float,
+    precision: "Precision" = "auto",
 ) -> Estimate:
     """Train a copy of the task's network on three batches of its images and targets; the task itself is left as it is.
 
     Precision "auto" takes the faster of fp32 and bf16, trying bf16 only where the processor has instructions for it.
     """
-    precision = task.settings.precision
     choices = ["fp32", *(["bf16"] if _has_bf16(task.device) else [])] if precision == "auto" else [precision]
     seconds = {choice: _seconds_per_step(task, batches, choice) for choice in choices}
     fastest = min(seconds, key=lambda choice: seconds[choice])

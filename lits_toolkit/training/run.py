@@ -109,8 +109,9 @@ def train(
         begin_with(task.network, settings, folder)
     if history:  # the best epoch and the precision so far; the run may be longer from here on
         description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
-    elif tell or settings.precision == "auto":
-        found = estimate_run(task.to(training_device()), samples, sampler)
+    if tell or (settings.precision == "auto" and not history):
+        precision = description["precision"] if history else settings.precision
+        found = estimate_run(task.to(training_device()), samples, sampler, precision)
         description["precision"] = found.precision
         if tell:
             tell(found)

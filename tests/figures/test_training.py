@@ -77,6 +77,13 @@ def test_what_was_not_measured_is_not_drawn_and_size_groups_are(assert_legible):
     assert_legible(drawn)
 
 
+def test_one_model_with_every_curve_has_room_for_its_legend(assert_legible):
+    dice = {f"dice_{group}": [0.2, 0.4] for group in ("small", "medium", "large")}
+    drawn = draw_training_curves(history("tumor", [0.3, 0.5]).assign(**dice), "phantom cohort")
+    assert len(drawn.figure.legends[0].get_texts()) == 6
+    assert_legible(drawn)
+
+
 def test_averaged_epochs_branch_off_and_their_average_may_be_kept(assert_legible):
     trained = history("tumor", [0.1, 0.2, 0.3])
     branch = trained.iloc[:2].assign(phase="swa", epoch=[4, 5], validation_loss=[0.3, 0.1], dice_per_case=np.nan)
