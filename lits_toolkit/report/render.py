@@ -70,8 +70,6 @@ def render_figures(
     fitted = _fit(workspace, entries, parameters or {})
     require_parameters(only or (), fitted)
     entries = _without_unmet(workspace, entries, fitted, asked=bool(only), console=console)
-    if not entries:
-        workspace.require()
     figures = output_folder(output or workspace.figures)
     names = list(dict.fromkeys(entry.notebook for entry in entries))
     # The pictures' place is absolute for the notebooks, since a kernel may have another working folder.
@@ -127,9 +125,12 @@ def _without_unmet(
     if unmet and asked:
         notebook, reason = next(iter(unmet.items()))
         raise InputError(f"{notebook} {reason}")
+    met = [entry for entry in entries if entry.notebook not in unmet]
+    if not met:  # one word about the workspace that is not there, instead of one for each notebook
+        workspace.require()
     for notebook, reason in unmet.items():
         console.print(f"{notebook} left out: it {reason}", markup=False, highlight=False)
-    return [entry for entry in entries if entry.notebook not in unmet]
+    return met
 
 
 def _run_all(names: list[str], executed: Path, given: dict[str, Any], console: Console, n_jobs: int) -> list[Failure]:
