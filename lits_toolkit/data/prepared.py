@@ -66,7 +66,7 @@ class PreparedCase:
         """
         try:
             if self.path.suffix == ".npz":
-                with _open_npz(self.path) as stored:
+                with open_npz(self.path) as stored:
                     metadata = dict(json.loads(str(stored["metadata"])))
             else:
                 metadata = dict(self._blosc.schunk.vlmeta[:])
@@ -104,7 +104,7 @@ class PreparedCase:
 
     def _read(self, what: Literal["volume", "mask"], low: int, high: int) -> np.ndarray:
         if self.path.suffix == ".npz":
-            with _open_npz(self.path) as stored:
+            with open_npz(self.path) as stored:
                 return stored[what][low:high]
         if what == "volume":
             return normalise(self._blosc[0, low:high], self.window)
@@ -130,6 +130,12 @@ def normalise(hu: np.ndarray, window: Window) -> np.ndarray:
     return (hu.astype(np.float32) - low) / np.float32(high - low)
 
 
+def to_hu(normalised: np.ndarray, window: Window) -> np.ndarray:
+    """The way back: float32 in [0, 1] to int16 HU."""
+    low, high = window
+    return np.rint(normalised * (high - low) + low).astype(np.int16)
+
+
 def find_prepared(folder: str | Path, name: str) -> Path | None:
     """Where a case is prepared in `folder`, in whichever format; None where it is not."""
     places = (Path(folder) / f"{name}.{format}" for format in FORMATS)
@@ -151,7 +157,8 @@ def store(path: Path, hu: np.ndarray, mask: np.ndarray | None, metadata: dict[st
 
 
 @contextmanager
-def _open_npz(path: Path) -> Iterator[Any]:
+def open_npz(path: Path) -> Iterator[Any]:
+    """The arrays of an .npz file by name; nothing in it is executed."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         yield stored
 

@@ -19,7 +19,7 @@ from lits_toolkit.data.augmentation import (
 )
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.network_grid import WINDOW, Window
-from lits_toolkit.data.prepared import PreparedCase, normalise
+from lits_toolkit.data.prepared import PreparedCase, normalise, to_hu
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import AxialSlice, bottom_legend, line_key, outline, panel_inches, show_slice
@@ -43,8 +43,7 @@ def take_prepared_slice(case: PreparedCase, z: int) -> AxialSlice:
     slices, height, width = case.shape
     if not 0 <= z < slices:
         raise InputError(f"{case.name} has no slice {z}: it has the slices 0 to {slices - 1}")
-    low, high = case.window
-    hu = np.rint(case.volume_slices(z, z + 1)[0] * (high - low) + low).astype(np.int16)
+    hu = to_hu(case.volume_slices(z, z + 1)[0], case.window)
     _, *spacing_mm = case.metadata["spacing_mm"]
     mask = case.mask_slices(z, z + 1)[0] if case.has_mask else None
     return AxialSlice(case.name, z, hu, tuple(spacing_mm), (slice(0, height), slice(0, width)), mask)

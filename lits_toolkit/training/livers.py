@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from lits_toolkit.data.network_grid import from_network_grid, to_network_grid
-from lits_toolkit.data.prepared import PreparedCase, normalise
+from lits_toolkit.data.prepared import PreparedCase, open_npz, to_hu
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, replacing
-from lits_toolkit.inference.cascade import Thresholds
-from lits_toolkit.inference.postprocess import largest_component
-from lits_toolkit.inference.windows import probability_volume
+from lits_toolkit.inference.cascade import predict_liver
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 
 FOLDER = "livers"
@@ -45,7 +42,7 @@ def predict_livers(model_folder: Path, cases: Sequence[PreparedCase], progress: 
 def read_liver(path: Path) -> np.ndarray:
     """The (z, y, x) bool liver that `predict_livers` wrote; InputError where the file cannot be read."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with open_npz(path) as stored:
             shape = tuple(stored["shape"])
             return np.unpackbits(stored["liver"], count=int(np.prod(shape))).reshape(shape).astype(bool)
     except _UNREADABLE as error:
@@ -54,7 +51,7 @@ def read_liver(path: Path) -> np.ndarray:
 
 def _is_made(path: Path, made_by: str) -> bool:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with open_npz(path) as stored:
             return str(stored["made_by"]) == made_by
     except _UNREADABLE:
         return False
@@ -64,8 +61,4 @@ def _find_liver(model: Model, case: PreparedCase) -> np.ndarray:
     """As the cascade does it, on the prepared case's own grid."""
     if case.window != model.window:
         raise SettingError(f"expected cases of the liver model's window {model.window}, found {case.window}")
-    low, high = case.window
-    hu = np.rint(case.volume_slices(0, case.shape[0]) * (high - low) + low).astype(np.int16)
-    image = normalise(to_network_grid(hu, model.size, model.window), model.window)
-    probability = probability_volume(model.network, image, np.arange(len(image)))
-    return largest_component(from_network_grid(probability, case.shape) > Thresholds().liver)
+    return predict_liver(to_hu(case.volume_slices(0, case.shape[0]), case.window), model)

@@ -26,7 +26,7 @@ from lits_toolkit.training.record import (
     losses,
     phase_rows,
     read_history,
-)  # fmt: skip
+)
 from lits_toolkit.training.schedule import should_stop
 from lits_toolkit.training.settings import TrainSettings
 
@@ -53,9 +53,7 @@ class TrainingCases:
     """A fingerprint of the weights that found them."""
 
 
-def common_size(cases: TrainingCases, settings: TrainSettings) -> tuple[int, tuple[int, int]]:
-    """Size and window of the prepared cases; InputError or SettingError where they cannot be trained on."""
-    prepared = [PreparedCase(Path(path)) for path in (*cases.train, *cases.validation)]
+def _common_size(prepared: Sequence[PreparedCase], settings: TrainSettings) -> tuple[int, tuple[int, int]]:
     grids = {(case.shape[1], case.window) for case in prepared}
     if len(grids) != 1:
         raise InputError(f"the prepared cases differ in size or window ({sorted(grids)}): prepare them alike")
@@ -99,9 +97,13 @@ def without_average(folder: Path, description: dict[str, Any], history: list[Row
     return rows
 
 
-def describe(settings: TrainSettings, cases: TrainingCases, size: int, window: tuple[int, int]) -> dict[str, Any]:
-    """What `model.json` says of a run before its first epoch."""
+def describe(settings: TrainSettings, cases: TrainingCases) -> dict[str, Any]:
+    """What `model.json` says of a run before its first epoch.
+
+    Raises InputError or SettingError where the cases cannot be trained on, together or with these settings.
+    """
     prepared = [PreparedCase(Path(path)) for path in (*cases.train, *cases.validation)]
+    size, window = _common_size(prepared, settings)
     contents = " ".join(case.metadata["fingerprint"] for case in prepared)
     return {
         "name": settings.model,

@@ -45,7 +45,6 @@ from lits_toolkit.training.record import (
 from lits_toolkit.training.resume import (
     TRAINED,
     TrainingCases,
-    common_size,
     describe,
     history_of_same_run,
     is_finished,
@@ -85,8 +84,7 @@ def train(
     """
     folder = Path(folder)
     network = build_model(settings.model)
-    size, window = common_size(cases, settings)
-    description = describe(settings, cases, size, window)
+    description = describe(settings, cases)
     history = [] if overwrite else history_of_same_run(folder, description)
     if is_finished(folder, history, settings):
         return folder
@@ -103,7 +101,7 @@ def train(
         raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
     weights = class_weights(samples.class_counts()) if settings.class_weights == "training" else settings.class_weights
     names = {"training": description["train_cases"], "validation": description["validation_cases"]}
-    pixels = INPUT_PIXELS * (settings.crop * settings.reduce / size if settings.crop else 1)
+    pixels = INPUT_PIXELS * (settings.crop / description["size"] if settings.crop else 1)
     task = SegmentationTask(settings, len(batches), weights, pixels, names)
     if settings.start_from is not None and not history:
         begin_with(task.network, settings, folder)

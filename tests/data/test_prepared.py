@@ -7,7 +7,7 @@ import pytest
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.prepare import write_prepared
-from lits_toolkit.data.prepared import FORMATS, PreparedCase, find_prepared
+from lits_toolkit.data.prepared import FORMATS, PreparedCase, find_prepared, normalise, to_hu
 from lits_toolkit.errors import InputError, SettingError
 
 
@@ -121,3 +121,11 @@ def test_it_is_found_in_whichever_format(path):
 def test_an_unknown_ending_is_refused(tmp_path):
     with pytest.raises(SettingError, match="b2nd or npz"):
         write_prepared(case_in_memory(), tmp_path / "a.zarr", size=32)
+
+
+@pytest.mark.parametrize("window", [(-200, 200), (-160, 240), (-1024, 3071)])
+def test_every_hu_of_a_window_comes_back(window):
+    hu = np.arange(window[0], window[1] + 1, dtype=np.int16)
+    found = to_hu(normalise(hu, window), window)
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, hu)
