@@ -16,6 +16,7 @@ from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.demo import MODEL, DemoSettings, train_settings
 from lits_toolkit.inference.cascade import predict_mask
+from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.models.storage import load_model
 from lits_toolkit.study.workspace import Workspace
@@ -52,8 +53,8 @@ def main() -> None:
 
 def score_held_out(workspace: Workspace, folder: str, stage: str) -> list[float]:
     """Dice of each held-out case: of the liver, or of the tumours inside the reference's liver."""
-    model = load_model(folder)
-    tumor_model = load_model(workspace.model("tumor", MODEL)) if stage == "liver" else model
+    model = open_model(load_model(folder))
+    tumor_model = open_model(load_model(workspace.model("tumor", MODEL))) if stage == "liver" else model
     found = []
     for files in workspace.cohort_cases():
         if files.name not in workspace.split.test:

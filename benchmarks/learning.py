@@ -195,10 +195,11 @@ def run_one(arguments: argparse.Namespace) -> None:
 def score(workspace: Workspace, name: str, model: Any) -> float:
     """Tumour Dice of one case, inside the reference's liver."""
     from lits_toolkit.inference.cascade import predict_tumor
+    from lits_toolkit.inference.runtimes import open_model
 
     case = read_case(workspace.case(name))
     assert case.reference is not None
-    found = predict_tumor(case.volume, case.reference >= LIVER, model)
+    found = predict_tumor(case.volume, case.reference >= LIVER, open_model(model))
     return count_overlap(case.reference == TUMOR, found).dice_per_case
 
 

@@ -14,6 +14,7 @@ from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import GeometryError, InputError, OutputError, SettingError
 from lits_toolkit.files import output_folder, read_json, remove, write_json
 from lits_toolkit.inference.cascade import Thresholds, predict_mask
+from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import Model
 
@@ -71,6 +72,8 @@ def predict_cases(
         raise OutputError(f"{output} already has {', '.join(taken)}: give another folder, or --overwrite")
     output_folder(output)
     keep_large_allocations()
+    tumor_runner = open_model(tumor_model)
+    liver_runner = None if liver_model is None else open_model(liver_model)
     problems = []
     for files in cases:
         if files.name in kept:
@@ -81,7 +84,7 @@ def predict_cases(
             case = read_case(files)
             read = time.perf_counter()
             liver = None if liver_model is not None else _reference_liver(case)
-            mask = predict_mask(case.volume, tumor_model, liver_model, liver, thresholds, batch_size, report)
+            mask = predict_mask(case.volume, tumor_runner, liver_runner, liver, thresholds, batch_size, report)
         except (InputError, GeometryError) as error:
             problems.append(f"{files.name}: {error}")
             continue

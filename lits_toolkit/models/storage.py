@@ -24,6 +24,8 @@ class Model:
     """In evaluation mode."""
     description: dict[str, Any]
     """`model.json`: name, stage, settings, versions, the cohort, the scores."""
+    folder: Path | None = None
+    """Where it lies; None for one made in memory."""
 
     @property
     def name(self) -> str:
@@ -93,4 +95,4 @@ def load_model(folder: str | Path) -> Model:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / WEIGHTS} does not hold the weights of {description['name']}: {reason}") from error
-    return Model(network.eval(), description)
+    return Model(network.eval(), description, folder)

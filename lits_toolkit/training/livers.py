@@ -12,7 +12,8 @@ from lits_toolkit.data.prepared import PreparedCase, open_npz, to_hu
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, replacing
 from lits_toolkit.inference.cascade import predict_liver
-from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
+from lits_toolkit.inference.runtimes import Runner, open_model
+from lits_toolkit.models.storage import load_model, weights_fingerprint
 
 FOLDER = "livers"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -32,8 +33,9 @@ def predict_livers(model_folder: Path, cases: Sequence[PreparedCase], progress: 
     places = {folder / f"{case.name}.npz": case for case in cases}
     makers = {place: f"{weights} {case.metadata['fingerprint']} {case.shape[1]}" for place, case in places.items()}
     todo = [place for place in places if not _is_made(place, makers[place])]
+    runner = open_model(model)
     for place in track(todo, "finding livers", disable=not progress or not todo):
-        liver = _find_liver(model, places[place])
+        liver = _find_liver(runner, places[place])
         with replacing(place) as partial, partial.open("wb") as file:
             np.savez_compressed(file, liver=np.packbits(liver), shape=liver.shape, made_by=np.array(makers[place]))
     return list(places)
@@ -57,8 +59,8 @@ def _is_made(path: Path, made_by: str) -> bool:
         return False
 
 
-def _find_liver(model: Model, case: PreparedCase) -> np.ndarray:
+def _find_liver(runner: Runner, case: PreparedCase) -> np.ndarray:
     """As the cascade does it, on the prepared case's own grid."""
-    if case.window != model.window:
-        raise SettingError(f"expected cases of the liver model's window {model.window}, found {case.window}")
-    return predict_liver(to_hu(case.volume_slices(0, case.shape[0]), case.window), model)
+    if case.window != runner.model.window:
+        raise SettingError(f"expected cases of the liver model's window {runner.model.window}, found {case.window}")
+    return predict_liver(to_hu(case.volume_slices(0, case.shape[0]), case.window), runner)

@@ -12,6 +12,7 @@ from lits_toolkit.data.network_grid import from_network_grid
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError
 from lits_toolkit.inference.cascade import predict_liver, predict_tumor
+from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.metrics.boxes import bounding_box
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, find_lesions, score_lesions
 from lits_toolkit.metrics.overlap import count_overlap
@@ -46,6 +47,7 @@ def measure_dice(model: Model, cases: Sequence[CaseFiles], livers: Sequence[Path
     inside `livers`, from `predict_livers`, one for each case. Raises InputError where a file cannot be read or has no
     reference.
     """
+    runner = open_model(model)
     per_case: list[float] = []
     by_group: dict[str, list[float]] = {group: [] for group in SIZE_GROUPS}
     for number, files in enumerate(cases):
@@ -53,13 +55,13 @@ def measure_dice(model: Model, cases: Sequence[CaseFiles], livers: Sequence[Path
         if case.reference is None:
             raise InputError(f"{files.name} has no reference mask to validate on")
         if model.stage == "liver":
-            found = predict_liver(case.volume, model)
+            found = predict_liver(case.volume, runner)
             per_case.append(count_overlap(case.reference >= LIVER, found).dice_per_case)
             continue
         liver = case.reference >= LIVER
         if livers:
             liver = from_network_grid(read_liver(livers[number]).astype(np.float32), case.volume.shape) > 0.5
-        found, expected = predict_tumor(case.volume, liver, model), case.reference == TUMOR
+        found, expected = predict_tumor(case.volume, liver, runner), case.reference == TUMOR
         per_case.append(count_overlap(expected, found).dice_per_case)
         box = bounding_box(expected, found)
         for lesion in score_lesions(find_lesions(expected[box]), find_lesions(found[box]), case.spacing_mm):

@@ -5,6 +5,7 @@ from torch import nn
 
 from lits_toolkit.errors import SettingError
 from lits_toolkit.inference.cascade import Thresholds, predict_mask
+from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.models.storage import Model
 
 
@@ -22,6 +23,10 @@ class Brighter(nn.Module):
         middle = x[:, 4]
         sure = 20 * ((middle > self.low) & (middle < self.high)).float() - 10
         return torch.stack([torch.zeros_like(sure), sure], 1)
+
+
+def runner(stage: str, low: float, high: float, size: int = 64) -> Runner:
+    return open_model(model(stage, low, high, size))
 
 
 def model(stage, low, high, size=64):
@@ -42,7 +47,7 @@ def ct():
 
 def test_the_largest_component_is_the_liver_and_tumours_lie_inside(ct):
     volume, liver = ct
-    mask = predict_mask(volume, model("tumor", 0, 60), model("liver", 0, 150))
+    mask = predict_mask(volume, runner("tumor", 0, 60), runner("liver", 0, 150))
     expected = liver.astype(np.uint8)
     expected[2:4, 20:28, 20:28] = 2
     np.testing.assert_array_equal(mask, expected)
@@ -51,40 +56,40 @@ def test_the_largest_component_is_the_liver_and_tumours_lie_inside(ct):
 
 def test_with_a_given_liver_no_first_stage_is_needed(ct):
     volume, liver = ct
-    mask = predict_mask(volume, model("tumor", 0, 60), liver=liver)
+    mask = predict_mask(volume, runner("tumor", 0, 60), liver=liver)
     np.testing.assert_array_equal(mask >= 1, liver)
     assert (mask == 2).sum() == 2 * 8 * 8
 
 
 def test_a_component_that_is_never_sure_goes(ct):
     volume, liver = ct
-    mask = predict_mask(volume, model("tumor", 0, 60), liver=liver, thresholds=Thresholds(tumor_component=1.1))
+    mask = predict_mask(volume, runner("tumor", 0, 60), liver=liver, thresholds=Thresholds(tumor_component=1.1))
     assert not (mask == 2).any()
 
 
 def test_the_mask_has_the_cts_size_when_the_network_has_another(ct):
     volume, liver = ct
-    mask = predict_mask(volume, model("tumor", 0, 60, size=32), model("liver", 0, 150, size=32))
+    mask = predict_mask(volume, runner("tumor", 0, 60, size=32), runner("liver", 0, 150, size=32))
     assert mask.shape == volume.shape
     assert ((mask >= 1) == liver).mean() > 0.98
 
 
 def test_neither_or_both_livers_are_an_error(ct):
     with pytest.raises(SettingError):
-        predict_mask(ct[0], model("tumor", 0, 60))
+        predict_mask(ct[0], runner("tumor", 0, 60))
     with pytest.raises(SettingError):
-        predict_mask(ct[0], model("tumor", 0, 60), model("liver", 0, 150), ct[1])
+        predict_mask(ct[0], runner("tumor", 0, 60), runner("liver", 0, 150), ct[1])
 
 
 def test_no_liver_no_tumour():
-    mask = predict_mask(np.full((4, 64, 64), -100, np.int16), model("tumor", -150, 60), model("liver", 0, 150))
+    mask = predict_mask(np.full((4, 64, 64), -100, np.int16), runner("tumor", -150, 60), runner("liver", 0, 150))
     assert not mask.any()
 
 
 @pytest.mark.parametrize("size", [32, 64, 96])
 def test_a_ct_that_is_not_square_keeps_its_proportions(ct, size):
     volume, liver = ct[0][:, :, :53], ct[1][:, :, :53]
-    mask = predict_mask(volume, model("tumor", 0, 60, size), model("liver", 0, 150, size))
+    mask = predict_mask(volume, runner("tumor", 0, 60, size), runner("liver", 0, 150, size))
     assert mask.shape == volume.shape
     assert ((mask >= 1) == liver).mean() > 0.97
     assert np.abs(np.argwhere(mask == 2).mean(axis=0) - [2.5, 23.5, 23.5]).max() < 1

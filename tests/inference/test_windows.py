@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.inference.windows import probability_volume
 from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.storage import Model
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +37,15 @@ def literal(network, image):
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_the_same_as_a_literal_loop_whatever_the_batch(networks, name, batch_size):
     image = np.random.default_rng(0).random((10, 32, 32), np.float32)
-    found = probability_volume(networks[name], image, np.arange(10), batch_size)
+    found = probability_volume(open_model(Model(networks[name], {})), image, np.arange(10), batch_size)
     np.testing.assert_allclose(found, literal(networks[name], image), atol=2e-5)
 
 
 def test_only_the_slices_asked_for_are_computed(networks):
     image = np.random.default_rng(0).random((10, 32, 32), np.float32)
     done = []
-    found = probability_volume(networks["2d-mobilenet_v2-top"], image, np.array([2, 7]), progress=done.append)
+    found = probability_volume(
+        open_model(Model(networks["2d-mobilenet_v2-top"], {})), image, np.array([2, 7]), progress=done.append
+    )
     assert np.flatnonzero(found.any(axis=(1, 2))).tolist() == [2, 7]
     assert sum(done) == 2
