@@ -99,7 +99,7 @@ def test_no_setting_of_a_plain_grid_does_better(cases):
     best = best_threshold(cases)
     assert best.side == "below"
     assert best.smoothing_mm == 0
-    grid = itertools.product(["below", "above"], range(40, 161, 12), OPENINGS_MM[1:6:2], MINIMUM_ML[::9])
+    grid = itertools.product(["below", "above"], range(40, 161, 20), OPENINGS_MM[1:6:4], MINIMUM_ML[::9])
     others = [Baseline(side, float(hu), 0.0, opening, minimum) for side, hu, opening, minimum in grid]
     assert best.tuning_dice >= max(literal_dice(other, cases) for other in others)
 

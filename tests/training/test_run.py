@@ -146,7 +146,7 @@ def test_each_recipe_learns(changed, cases, tmp_path):
 
 
 KILLED = """
-import os, signal, sys, torch
+import json, os, signal, sys, torch
 torch.set_num_threads(1)
 from pathlib import Path
 import lits_toolkit.training.record as record
@@ -154,17 +154,25 @@ import lits_toolkit.training.run as run
 from tests.training.test_run import SETTINGS
 from lits_toolkit.training.resume import TrainingCases
 
-folder, train, validation, module, function, calls = sys.argv[1:]
-module, left = {"record": record, "run": run}[module], [int(calls)]
-original = getattr(module, function)
-def dying(*args):
-    original(*args)
-    left[0] -= 1
-    if not left[0]:
-        os.kill(os.getpid(), signal.SIGKILL)
-setattr(module, function, dying)
-cases = TrainingCases([Path(p) for p in train.split(os.pathsep)], [Path(validation)])
-run.train(folder, cases, SETTINGS, progress=False)
+folder, train, validation, moments = sys.argv[1:]
+cases = TrainingCases([Path(path) for path in train.split(os.pathsep)], [Path(validation)])
+for name, function, calls in json.loads(moments):
+    process = os.fork()  # which has imported everything, and trained nothing yet
+    if process:
+        ended = os.waitpid(process, 0)[1]
+        assert os.waitstatus_to_exitcode(ended) == -signal.SIGKILL, (name, function, calls, ended)
+        continue
+    module = {"record": record, "run": run}[name]
+    original = getattr(module, function)
+    def dying(*args):
+        global calls
+        original(*args)
+        calls -= 1
+        if not calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+    setattr(module, function, dying)
+    run.train(folder, cases, SETTINGS, progress=False)
+    os._exit(0)
 """
 
 
@@ -172,13 +180,13 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(finished, cases, t
     """By SIGKILL: in the second epoch after the best weights, and after the history, are written, before the
     checkpoint is; in the averaged epoch likewise; and between the average's weights and its row."""
     folder = tmp_path / "model"
-    arguments = [os.pathsep.join(map(str, cases.train)), str(cases.validation[0])]
-    for moment in (("record", "save_model", 2), ("record", "write_history", 1), ("record", "write_history", 2),
-                   ("run", "renew_batch_norm", 1), ("run", "write_history", 1)):  # fmt: skip
-        program = [sys.executable, "-c", KILLED, str(folder), *arguments, *map(str, moment)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        ended = subprocess.run(program, env=environment, capture_output=True, text=True)
-        assert ended.returncode == -signal.SIGKILL, (moment, ended.stderr[-2000:])
+    moments = [("record", "save_model", 2), ("record", "write_history", 1), ("record", "write_history", 2),
+               ("run", "renew_batch_norm", 1), ("run", "write_history", 1)]  # fmt: skip
+    arguments = [os.pathsep.join(map(str, cases.train)), str(cases.validation[0]), json.dumps(moments)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    program = [sys.executable, "-c", KILLED, str(folder), *arguments]
+    ended = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr[-2000:]
     train(folder, cases, SETTINGS, progress=False)
     assert_same_run(folder, finished)
 
