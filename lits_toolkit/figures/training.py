@@ -12,9 +12,9 @@ from lits_toolkit.figures.style import SIZE_GROUP_COLORS, STAGE_NAMES, house_sty
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TRAINING, VALIDATION = "#9a9a9a", "#5e3c99"
+TRAINING, VALIDATION, PER_CASE = "#9a9a9a", "#5e3c99", "#1a1a1a"
 LOSSES = {"train_loss": TRAINING, "validation_loss": VALIDATION}
-DICE = {"dice_per_case": VALIDATION, **{f"dice_{group}": color for group, color in SIZE_GROUP_COLORS.items()}}
+DICE = {"dice_per_case": PER_CASE, **{f"dice_{group}": color for group, color in SIZE_GROUP_COLORS.items()}}
 _NAMES = {
     "train_loss": "training",
     "validation_loss": "validation",

@@ -107,10 +107,8 @@ class Record(lightning.Callback):
         if self.average and "average" in state:
             self.average.load_state_dict(state["average"])
 
-    def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Show the bar where the run begins or goes on."""
-        assert isinstance(task, SegmentationTask)
-        self._reduce_rate(task)
         steps = int(trainer.num_training_batches)
         label = f"{self.description['stage']} {self.description['name']}" + (
             ", averaging" if self.average is not None else ""
@@ -119,9 +117,14 @@ class Record(lightning.Callback):
         self.shown = self.bar.add_task(label, total=epochs * steps, completed=done * steps, state=f"epoch {done + 1}")
         self.bar.start()
 
-    def on_train_epoch_start(self, *_: Any) -> None:
-        """Start the epoch's clock."""
+    def on_train_epoch_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Start the epoch's clock, and set its rate: the schedule did before the last validation was known."""
+        assert isinstance(task, SegmentationTask)
         self.started = time.perf_counter()
+        settings = task.settings
+        task.reduction = plateau(losses(self.history), settings.plateau_patience, settings.plateau_factor)
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = settings.learning_rate * task.rate_at(trainer.global_step)
 
     def on_train_batch_end(self, *_: Any) -> None:
         """One step further."""
@@ -158,7 +161,6 @@ class Record(lightning.Callback):
             save_model(self.folder, task.network, self.description)
         lowest = all(row["train_loss"] < past["train_loss"] for past in phase_rows(self.history, TRAIN))
         self._finish(trainer, row, CHECKPOINT, LOWEST_CHECKPOINT if lowest and task.settings.swa_epochs else None)
-        self._reduce_rate(task)
         trainer.should_stop = trainer.should_stop or stops
 
     def _finish(self, trainer: lightning.Trainer, row: Row, checkpoint: str, copy: str | None = None) -> None:
@@ -181,10 +183,6 @@ class Record(lightning.Callback):
         dice = self.whole(Model(task.network, self.description))
         task.network.train()
         return dice
-
-    def _reduce_rate(self, task: SegmentationTask) -> None:
-        settings = task.settings
-        task.reduction = plateau(losses(self.history), settings.plateau_patience, settings.plateau_factor)
 
 
 def _line(row: Row) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from lits_toolkit.errors import SettingError
+from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.models.storage import DESCRIPTION, load_model
 from lits_toolkit.training.settings import TrainSettings
 
@@ -20,7 +20,10 @@ def begin_with(network: nn.Module, settings: TrainSettings, folder: Path) -> Non
     """
     assert settings.start_from is not None
     beside = folder.parent.parent / settings.start_from
-    place = beside if (beside / DESCRIPTION).is_file() else Path(settings.start_from)
+    places = (beside, Path(settings.start_from))
+    place = next((place for place in places if (place / DESCRIPTION).is_file()), None)
+    if place is None:
+        raise InputError(f"start_from: expected a model folder, found none in {places[0]} nor in {places[1].resolve()}")
     model = load_model(place)
     found, own = model.network.state_dict(), network.state_dict()
     if model.name == settings.model:

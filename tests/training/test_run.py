@@ -209,6 +209,13 @@ def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
     def validation_step(self, batch, number):
         self.log("validation_loss", float(next(rising)), batch_size=len(batch[0]))
 
+    taken, training_step = [], SegmentationTask.training_step
+
+    def noted(self, batch, number):
+        taken.append((self.current_epoch + 1, self.trainer.optimizers[0].param_groups[0]["lr"]))
+        return training_step(self, batch, number)
+
+    monkeypatch.setattr(SegmentationTask, "training_step", noted)
     monkeypatch.setattr(SegmentationTask, "validation_step", validation_step)
     settings = replace(SETTINGS, epochs=9, stop_after=2, swa_epochs=0, plateau_patience=0)
     folder = train(tmp_path / "model", cases, settings, progress=False)
@@ -217,7 +224,10 @@ def test_it_stops_early_and_may_be_told_to_go_on(cases, tmp_path, monkeypatch):
     train(folder, cases, replace(settings, stop_after=3), progress=False)
     rates = [row["learning_rate"] for row in read_history(folder)]
     assert len(rates) == 4
-    assert rates[3] == pytest.approx(rates[1] * 0.5**2)  # reduced after each epoch but the first, one step late
+    assert rates[3] == pytest.approx(rates[1] * 0.5**2)  # reduced after each epoch but the first
+    high = settings.learning_rate
+    assert {rate for epoch, rate in taken if epoch > 1} == {high, high / 2, high / 4}
+    assert all(rate == pytest.approx(high * 0.5 ** (epoch - 2)) for epoch, rate in taken if epoch > 1)
 
 
 @pytest.mark.parametrize(("average", "kept"), [(0.5, ("average", 2)), (1.5, ("train", 2))])

@@ -58,5 +58,7 @@ def test_a_network_with_another_encoder_is_refused_and_named(models, model, star
 
 
 def test_a_folder_without_a_model_is_told(models, tmp_path):
-    with pytest.raises(InputError, match="no model folder"):
+    with pytest.raises(InputError, match=rf"found none in {models}/liver/nope nor in .*liver/nope"):
+        begin(models, "2d-mobilenet_v2-default", "liver/nope")
+    with pytest.raises(InputError, match=f"found none in {tmp_path}"):
         begin(models, "2d-mobilenet_v2-default", tmp_path)
