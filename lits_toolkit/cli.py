@@ -5,7 +5,8 @@ import inspect
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from lits_toolkit.training.settings import TrainSettings
 
 if TYPE_CHECKING:
     from lits_toolkit.data.doctor import Finding, Repair
+    from lits_toolkit.study.tuning import Tuned
 
 app = tyro.extras.SubcommandApp()
 registry = ConstructorRegistry()
@@ -337,6 +339,27 @@ def predict(
 
 
 @app.command
+def tune(workspace: Path, liver: str = "2d-mobilenet_v2-default", tumor: str = "2d-mobilenet_v2-default") -> None:
+    """Choose the thresholds of a cascade on the validation cases, and keep them in its models for `lits predict`.
+
+    Each model's probabilities are computed once and kept beside its weights; a model that is trained further loses its
+    thresholds. The whole sweep is in tuning.csv, beside model.json.
+
+    Args:
+        workspace: The study's folder.
+        liver: The liver stage's model, or "reference" to tune the tumour stage alone, inside the reference's liver.
+        tumor: The tumour stage's model, tuned inside the liver that the first stage finds.
+    """
+    from lits_toolkit.study.tuning import tune as tune_study
+    from lits_toolkit.study.workspace import Workspace
+
+    with _slices_bar("tuning") as show:
+        found = tune_study(Workspace(workspace), liver, tumor, progress=show)
+    for tuned in found:
+        _print_tuned(tuned)
+
+
+@app.command
 def evaluate(
     predictions: Positional[Predictions] = None,
     references: Positional[References] = None,
@@ -559,6 +582,37 @@ def _print_summary(summary: dict[str, Any]) -> None:
         distance = _figure(found["assd_mm"], ".2f")
         print(f"{group:10}{overlap}{distance:>10}{hits:>12}{found['false_alarms']:>14}")
     print(f"  {rules['tumor_lesions']}\n  hits: {rules['hits']}\n\n{fill(summary['empty_cases'], 120)}")
+
+
+def _print_tuned(tuned: "Tuned") -> None:
+    """A stage's thresholds and scores, before and after."""
+    from lits_toolkit.metrics.lesions import SIZE_GROUPS
+
+    before, after = tuned.before, tuned.after
+    names = {"liver": "threshold", "tumor": "threshold", "tumor_component": "component threshold"}
+    thresholds = ", ".join(f"{names[name]} {before[name]} → {value}" for name, value in tuned.thresholds.items())
+    print(f"{tuned.stage} stage {tuned.model}: {thresholds}")
+
+    def both(column: str, form: str = ".3f") -> str:
+        return f"{_figure(before[column], form)} → {_figure(after[column], form)}"
+
+    print(f"  Dice per case {both('dice_per_case')} on {_count(len(tuned.cases), 'validation case')}")
+    if tuned.stage == "tumor":
+        groups = ", ".join(f"{group} {both(f'dice_{group}')}" for group in SIZE_GROUPS)
+        print(f"  Dice by tumour size: {groups}; false alarms {both('false_alarms', '.0f')}")
+    print(f"  in {tuned.folder / 'model.json'}, the whole sweep in {tuned.folder / 'tuning.csv'}")
+
+
+@contextmanager
+def _slices_bar(description: str) -> Iterator[Callable[[str, str, int], None]]:
+    """A bar of the slices done, told by case, stage and number; nothing where no terminal is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda name, stage, slices: bar.update(task, advance=slices, description=f"{name}: {stage}")
 
 
 def _print_training(folder: Path, settings: TrainSettings) -> None:

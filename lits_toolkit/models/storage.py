@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lits_toolkit.models.network import Network
 
 DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
+TUNED = ("thresholds", "tuning")
+"""What `lits tune` adds to a description: true of the very weights, so that training further drops it."""
 
 
 @dataclass(frozen=True, eq=False)

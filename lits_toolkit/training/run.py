@@ -23,7 +23,7 @@ from lits_toolkit.errors import SettingError
 from lits_toolkit.files import output_folder, read_json, remove, replacing, require_writable, write_json
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS, Model, load_model, save_model
+from lits_toolkit.models.storage import DESCRIPTION, TUNED, WEIGHTS, Model, load_model, save_model
 from lits_toolkit.training.averaging import WeightAverage, renew_batch_norm
 from lits_toolkit.training.estimate import Estimate, estimate_run, training_device
 from lits_toolkit.training.losses import class_weights
@@ -107,6 +107,8 @@ def train(
         begin_with(task.network, settings, folder)
     if history:  # the best epoch and the precision so far; the run may be longer from here on
         description = read_json(folder / DESCRIPTION) | {"settings": description["settings"]}
+        for name in TUNED:
+            description.pop(name, None)
     if tell or (settings.precision == "auto" and not history):
         precision = description["precision"] if history else settings.precision
         found = estimate_run(task.to(training_device()), samples, sampler, precision)

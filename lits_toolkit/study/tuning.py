@@ -1,0 +1,249 @@
+"""Thresholds from the validation cases: a sweep over stored probabilities (dissertation §3.1.6, §3.1.8).
+
+A network's probabilities of a case are computed once and kept in the model's folder, on the network's grid; each
+threshold is then tried at the CT's own resolution. What is found is written into `model.json` as `thresholds`, how as
+`tuning`, and the whole sweep as `tuning.csv` beside it. They are true of these very weights: training further drops
+them.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lits_toolkit.data.case import LIVER, TUMOR, Case, CaseFiles
+from lits_toolkit.data.network_grid import from_network_grid
+from lits_toolkit.data.prepare import fingerprint
+from lits_toolkit.data.prepared import open_npz
+from lits_toolkit.data.reading import read_case
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.files import read_json, replacing, write_json
+from lits_toolkit.inference.cascade import Thresholds, find_liver, liver_probability, tumor_probability
+from lits_toolkit.inference.runtimes import Runner, open_model
+from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
+from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.models.storage import DESCRIPTION, TUNED, Model, load_model, weights_fingerprint
+from lits_toolkit.study.sweep import TumorSweep, choose, sweep_liver, sweep_tumor
+from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.training.settings import REFERENCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEPS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""The thresholds that are tried, each of the three: 0.05 to 0.95."""
+FOLDER, TABLE = "probabilities", "tuning.csv"
+FORGOTTEN = 0.001
+"""Probabilities below are kept as 0: no threshold asks for them, and zeros pack well."""
+
+Progress = Callable[[str, str, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """What was found for one stage."""
+
+    stage: str
+    model: str
+    folder: Path
+    cases: tuple[str, ...]
+    sweep: "pd.DataFrame"
+    """`tuning.csv`: a row for each setting. Columns liver, or tumor and tumor_component: the thresholds; dice_per_case;
+    of the tumour stage also dice_small, dice_medium, dice_large (means over the reference's lesions, NaN without any of
+    that size) and false_alarms (of all cases together); default and chosen, each True in one row."""
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """As `model.json` has them."""
+        return {name: float(self.after[name]) for name in _thresholds_of(self.stage)}
+
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """The row of the defaults."""
+        return dict(self.sweep[self.sweep["default"]].iloc[0])
+
+    @property
+    def after(self) -> Mapping[str, Any]:
+        """The row that was chosen."""
+        return dict(self.sweep[self.sweep["chosen"]].iloc[0])
+
+
+def tune(study: Workspace, liver: str, tumor: str, progress: Progress | None = None) -> list[Tuned]:
+    """Choose the thresholds of a cascade on the study's validation cases, and write them into its models.
+
+    The liver's first; then the tumour's, inside the liver that the tuned first stage finds, as `lits predict` runs
+    them. With `liver` "reference" the tumour's alone, inside the reference's liver. Interrupted, the same call goes on
+    with the probabilities that are there. `progress` is called with the case, the stage and the slices just computed.
+
+    Raises:
+        InputError: There is no such model, no validation case, or one whose files are gone or have no reference.
+        SettingError: A model is of the wrong stage, or was trained further meanwhile.
+    """
+    cases = _validation_cases(study)
+    keep_large_allocations()
+    tumor_stage = _Stage.open(study.model("tumor", tumor), "tumor")
+    tuned = []
+    if liver == REFERENCE:
+        livers = ((case, _reference(case) >= LIVER) for case in map(read_case, cases))
+        inside = REFERENCE
+    else:
+        stage = _Stage.open(study.model("liver", liver), "liver")
+        tuned.append(_tune_liver(stage, cases, progress))
+        thresholds = Thresholds(**tuned[0].thresholds)
+        livers = (
+            (case, find_liver(stage.liver_probability(case, None), case.volume.shape, thresholds))
+            for case in map(read_case, cases)
+        )
+        inside = f"{liver} {stage.weights} above {thresholds.liver}"
+    tuned.append(_tune_tumor(tumor_stage, livers, inside, progress))
+    return tuned
+
+
+def read_tuning(folder: str | Path) -> "pd.DataFrame":
+    """The sweep of a model; InputError where it has not been tuned."""
+    import pandas as pd
+
+    path = Path(folder) / TABLE
+    if not path.is_file():
+        raise InputError(f"{path} is not there: this model has not been tuned; `lits tune` does that")
+    return pd.read_csv(path)
+
+
+def _validation_cases(study: Workspace) -> list[CaseFiles]:
+    names = study.require().split.validation
+    if not names:
+        raise InputError(f"{study.folder} has no validation case to tune on: prepare it with --validation 0.15")
+    there = {case.name: case for case in study.cohort_cases()}
+    gone = [name for name in names if name not in there or there[name].reference is None]
+    if gone:
+        raise InputError(f"{study.data} lacks the CT or the reference mask of {', '.join(gone)}, to tune on")
+    return [there[name] for name in names]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """A model that is being tuned, and the probabilities that it has left."""
+
+    folder: Path
+    model: Model
+    runner: Runner
+    weights: str
+
+    @classmethod
+    def open(cls, folder: Path, stage: str) -> "_Stage":
+        weights = weights_fingerprint(folder)
+        model = load_model(folder)
+        if model.stage != stage:
+            raise SettingError(f"expected a model of the {stage} stage, found {folder} of the {model.stage} stage")
+        return cls(folder, model, open_model(model), weights)
+
+    def liver_probability(self, case: Case, progress: Progress | None) -> np.ndarray:
+        """(z, size, size) float32 on the network's grid, kept before or computed now."""
+        told = _told(progress, case.name, "liver")
+        return self._kept(case, "", lambda: liver_probability(case.volume, self.runner, progress=told))
+
+    def tumor_probability(self, case: Case, liver: np.ndarray, progress: Progress | None) -> np.ndarray:
+        """Likewise, inside a (z, y, x) bool liver."""
+        told = _told(progress, case.name, "tumor")
+        return self._kept(
+            case, fingerprint(liver), lambda: tumor_probability(case.volume, liver, self.runner, progress=told)
+        )
+
+    def _kept(self, case: Case, given: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        path = self.folder / FOLDER / f"{case.name}.npz"
+        made_by = " ".join((self.weights, self.runner.runtime, fingerprint(case.volume), given))
+        try:
+            with open_npz(path) as stored:
+                if str(stored["made_by"]) == made_by:
+                    return stored["probability"].astype(np.float32)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            pass  # none, or none that can be read
+        found = compute()
+        probability = np.where(found < FORGOTTEN, 0, found).astype(np.float16)
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, probability=probability, made_by=np.array(made_by))
+        return probability.astype(np.float32)  # what is read the next time, so that both give the same numbers
+
+    def write(self, sweep: "pd.DataFrame", cases: Sequence[str], record: dict[str, Any]) -> Tuned:
+        """Keep what was found."""
+        tuned = Tuned(self.model.stage, self.folder.name, self.folder, tuple(cases), sweep)
+        if weights_fingerprint(self.folder) != self.weights:
+            raise SettingError(f"{self.folder} was trained further while it was tuned: tune it again")
+        with replacing(self.folder / TABLE) as partial:
+            sweep.to_csv(partial, index=False)
+        scores = [name for name in sweep.columns if name.startswith("dice") or name == "false_alarms"]
+        record = record | {
+            "cases": list(cases),
+            "runtime": self.runner.runtime,
+            "weights": self.weights,
+            "before": {name: float(tuned.before[name]) for name in scores},
+            "after": {name: float(tuned.after[name]) for name in scores},
+        }
+        description = read_json(self.folder / DESCRIPTION)
+        found = dict(zip(TUNED, (tuned.thresholds, record), strict=True))
+        write_json(self.folder / DESCRIPTION, description | found)
+        return tuned
+
+
+def _tune_liver(stage: _Stage, cases: Sequence[CaseFiles], progress: Progress | None) -> Tuned:
+    import pandas as pd
+
+    per_case = []
+    for case in map(read_case, cases):
+        probability = from_network_grid(stage.liver_probability(case, progress), case.volume.shape)
+        per_case.append(sweep_liver(probability, _reference(case) >= LIVER, STEPS))
+    sweep = pd.DataFrame({"liver": STEPS, "dice_per_case": np.mean(per_case, axis=0)})
+    default = STEPS.index(Thresholds.liver)
+    (chosen,) = choose(sweep["dice_per_case"].to_numpy(), (default,))
+    sweep["default"], sweep["chosen"] = sweep.index == default, sweep.index == chosen
+    return stage.write(sweep, [case.name for case in cases], {})
+
+
+def _tune_tumor(
+    stage: _Stage, cases: Iterator[tuple[Case, np.ndarray]], inside: str, progress: Progress | None
+) -> Tuned:
+    names, swept = [], []
+    for case, liver in cases:
+        names.append(case.name)
+        probability = from_network_grid(stage.tumor_probability(case, liver, progress), case.volume.shape)
+        swept.append(sweep_tumor(probability, liver, _reference(case) == TUMOR, case.spacing_mm, STEPS, STEPS))
+    sweep = _tumor_table(swept)
+    default = STEPS.index(Thresholds.tumor), STEPS.index(Thresholds.tumor_component)
+    dice = sweep["dice_per_case"].to_numpy().reshape(len(STEPS), len(STEPS))
+    # A component's highest probability is above the tumour threshold: a lower component threshold changes nothing.
+    chosen = choose(np.where(np.tri(len(STEPS), k=-1), np.nan, dice), default)
+    for name, place in (("default", default), ("chosen", chosen)):
+        sweep[name] = sweep.index == np.ravel_multi_index(place, dice.shape)
+    return stage.write(sweep, names, {"liver": inside})
+
+
+def _tumor_table(swept: Sequence[TumorSweep]) -> "pd.DataFrame":
+    import pandas as pd
+
+    tumor, component = np.meshgrid(STEPS, STEPS, indexing="ij")
+    columns = {"tumor": tumor, "tumor_component": component, "dice_per_case": np.mean([s.dice for s in swept], axis=0)}
+    lesions = np.concatenate([case.lesion_dice for case in swept])
+    groups = np.array([size_group(voxels) for case in swept for voxels in case.lesion_voxels])
+    for group in SIZE_GROUPS:
+        own = lesions[groups == group]
+        columns[f"dice_{group}"] = own.mean(axis=0) if len(own) else np.full(tumor.shape, np.nan)
+    columns["false_alarms"] = np.sum([case.false_alarms for case in swept], axis=0)
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+
+def _thresholds_of(stage: str) -> tuple[str, ...]:
+    return ("liver",) if stage == "liver" else ("tumor", "tumor_component")
+
+
+def _reference(case: Case) -> np.ndarray:
+    if case.reference is None:
+        raise InputError(f"{case.name} has no reference mask to tune on")
+    return case.reference
+
+
+def _told(progress: Progress | None, name: str, stage: str) -> Callable[[int], None] | None:
+    return None if progress is None else lambda slices: progress(name, stage, slices)
