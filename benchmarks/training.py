@@ -115,13 +115,11 @@ def make_step(name: str, batch: int, size: int) -> tuple[Callable[[], None], str
 
 def our_step(name: str, batch: int, size: int) -> tuple[Callable[[], None], str]:
     """As `lits train` takes it, the augmentation left out."""
-    import torch
     from peers import smp_unet
-    from torch.profiler import record_function
 
     from lits_toolkit.models.memory import keep_large_allocations
-    from lits_toolkit.training.estimate import estimate
     from lits_toolkit.training.settings import TrainSettings
+    from lits_toolkit.training.step import training_step
     from lits_toolkit.training.task import SegmentationTask
 
     keep_large_allocations()
@@ -129,29 +127,8 @@ def our_step(name: str, batch: int, size: int) -> tuple[Callable[[], None], str]
     task = SegmentationTask(settings, steps_per_epoch=1000)
     if name == PEER + TUNED:
         task.network = smp_unet().to(memory_format=task.memory_format)  # type: ignore[assignment, call-overload]
-        dimensions = 2
-    else:
-        dimensions = task.network.dimensions
-    reach = REACH[dimensions]
-    shape = (reach.seen,) if dimensions == 2 else (1, reach.seen)
-    images = torch.rand(batch, *shape, size, size)
-    shape = () if dimensions == 2 else (reach.slices,)
-    targets = torch.randint(0, 2, (batch, *shape, size, size), dtype=torch.uint8)
-    optimizer = task.configure_optimizers()["optimizer"]
-    precision = estimate(task, 3 * [(images, targets)], samples=batch, case_bytes=0).precision
-
-    def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            logits = task(images)
-            with record_function("loss"):
-                loss = task.loss(logits, targets)
-        optimizer.zero_grad()
-        loss.backward()
-        with record_function("optimiser"):
-            torch.nn.utils.clip_grad_norm_(task.parameters(), settings.gradient_clip)
-            optimizer.step()
-
-    return step, precision
+        task.network.dimensions = 2
+    return training_step(task, batch, size)
 
 
 def peer_step(batch: int, size: int) -> tuple[Callable[[], None], str]:

@@ -478,6 +478,61 @@ def figures(
 
 
 @app.command
+def benchmark(
+    models: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all 21)")] = (),
+    runtimes: tuple[str, ...] = ("torch",),
+    training: bool = True,
+    batch: int = 8,
+    size: int = 256,
+    rounds: int = 3,
+    steps: int = 3,
+    parts: Name = "",
+    output: OptionalPath = None,
+) -> None:
+    """Time the networks on this machine: Tables 4.4 and 4.5 with the dissertation's times beside ours, and the floor.
+
+    Everything is timed in turn, round after round; the median counts. The weights are random. The floor is what the
+    networks' convolutions take at least, at this machine's measured rates of multiplying and of copying.
+
+    Args:
+        models: Networks of the catalogue.
+        runtimes: In which prediction is timed; one that is not installed is named and left out.
+        training: Also time training steps, in torch.
+        batch: Samples at a time: slices in 2D, blocks of four in 3D.
+        size: y and x of the input, in pixels.
+        rounds: How often everything is timed.
+        steps: Timed runs of each in a round, after one that does not count.
+        parts: A network whose time in torch is also shown part by part, each beside its floor.
+        output: A file for all times, .csv, or .json with the machine.
+    """
+    from rich.console import Console
+
+    from lits_toolkit.study.benchmark import THEIR_MACHINE, BenchmarkSettings, time_table, times_in_print
+    from lits_toolkit.study.benchmark import benchmark as time_all
+
+    settings = BenchmarkSettings(tuple(models), tuple(runtimes), training, batch, size, rounds, steps)
+    with Console(stderr=True).status("measuring the machine") as status:
+        found = time_all(settings, progress=status.update)
+    print(f"Ours: {found.machine}; batch {batch}, {size} × {size}\nTheirs: {THEIR_MACHINE}")
+    for table in ("4.4", "4.5"):
+        times = time_table(table, found)
+        if len(times):
+            print(f"\nTable {table}, seconds per segmented slice\n{times_in_print(times).to_string()}")
+    for reason in found.left_out:
+        print(f"left out: {reason}")
+    if parts:
+        from lits_toolkit.study.part_times import time_parts
+
+        shown = time_parts(parts, found.machine, batch, size).set_index("part") * 1000
+        shown.columns = shown.columns.str.removesuffix("_s").str.replace("_", " ")
+        shown.loc["sum"] = shown.sum()
+        print(f"\n{parts}, prediction in torch fp32, ms per slice\n{shown.round(2).to_string()}")
+    if output is not None:
+        found.write(output)
+        print(f"Times in {output}")
+
+
+@app.command
 def browse(
     cases: Positional[Cases] = (),
     predictions: Folders = (),
