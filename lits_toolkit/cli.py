@@ -481,7 +481,7 @@ def figures(
 def benchmark(
     models: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all 21)")] = (),
     runtimes: tuple[str, ...] = ("torch",),
-    training: bool = True,
+    prediction_only: bool = False,
     batch: int = 8,
     size: int = 256,
     rounds: int = 3,
@@ -497,7 +497,7 @@ def benchmark(
     Args:
         models: Networks of the catalogue.
         runtimes: In which prediction is timed; one that is not installed is named and left out.
-        training: Also time training steps, in torch.
+        prediction_only: Leave out the training steps, which are timed in torch.
         batch: Samples at a time: slices in 2D, blocks of four in 3D.
         size: y and x of the input, in pixels.
         rounds: How often everything is timed.
@@ -510,7 +510,7 @@ def benchmark(
     from lits_toolkit.study.benchmark import THEIR_MACHINE, BenchmarkSettings, time_table, times_in_print
     from lits_toolkit.study.benchmark import benchmark as time_all
 
-    settings = BenchmarkSettings(tuple(models), tuple(runtimes), training, batch, size, rounds, steps)
+    settings = BenchmarkSettings(models, runtimes, not prediction_only, batch, size, rounds, steps)
     with Console(stderr=True).status("measuring the machine") as status:
         found = time_all(settings, progress=status.update)
     print(f"Ours: {found.machine}; batch {batch}, {size} × {size}\nTheirs: {THEIR_MACHINE}")
@@ -518,8 +518,8 @@ def benchmark(
         times = time_table(table, found)
         if len(times):
             print(f"\nTable {table}, seconds per segmented slice\n{times_in_print(times).to_string()}")
-    for reason in found.left_out:
-        print(f"left out: {reason}")
+    for runtime in found.left_out:
+        print(f"left out: {runtime}")
     if parts:
         from lits_toolkit.study.part_times import time_parts
 

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from lits_toolkit.models.catalogue import build_model, describe_model, model_names
-from lits_toolkit.models.cost import count, input_shape
+from lits_toolkit.models.cost import ConvolutionCost, count, count_convolutions, input_shape, parts
+from lits_toolkit.models.machine import Machine
 
 # Table 4.2, its rows of the MobileNets by the configuration that they belong to
 PUBLISHED_FLOPS_MILLIONS = {
@@ -71,3 +72,37 @@ def test_the_real_networks_cost_what_the_design_says():
     giga = {name: describe_model(name).macs / 1e9 for name in model_names()}
     assert all(0.2 <= value <= 0.8 for name, value in giga.items() if name.startswith("2d"))
     assert all(0.79 <= value <= 1.7 for name, value in giga.items() if name.startswith("3d"))
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_the_convolutions_together_have_the_networks_macs(name):
+    """`count` has them from torch's own counter."""
+    network = on_meta(name)
+    shape = input_shape(network.dimensions, 64)
+    costs = count_convolutions(network, shape)
+    assert sum(cost.macs for cost in costs) == count(network, shape).macs
+    named = [part for part, _ in parts(network)]
+    assert {cost.part for cost in costs} <= set(named)
+    assert len(set(named)) == len(named)
+
+
+def test_bytes_are_those_of_input_weights_and_output():
+    """The stem of 2D: 3 × 3, stride 2, 9 → 32; the output's transposed one doubles 16 → 8; both by hand."""
+    costs = count_convolutions(on_meta("2d-mobilenet_v2-default"), (2, 9, 64, 64))
+    assert costs[0] == ConvolutionCost(
+        "stem", 2 * 32 * 32 * 32 * 9 * 9, 4 * (2 * 9 * 64 * 64 + 32 * 9 * 9 + 2 * 32 * 32 * 32)
+    )
+    up = costs[-2]
+    assert up == ConvolutionCost("output", 2 * 32 * 32 * 16 * 8 * 4, 4 * (2 * 16 * 32**2 + 16 * 8 * 4 + 2 * 8 * 64**2))
+
+
+def test_the_floor_is_the_longer_of_computing_and_moving():
+    machine = Machine("", 1, 1, "", flops_per_s=100.0, bytes_per_s=10.0)
+    assert ConvolutionCost("", macs=100, bytes=10).seconds(machine) == 2.0
+    assert ConvolutionCost("", macs=1, bytes=50).seconds(machine) == 5.0
+
+
+def test_parts_have_the_names_of_the_dissertations_figure():
+    named = [part for part, _ in parts(on_meta("3d-dsts-top"))]
+    layers = [f"encoder {number}" for number in range(1, 8)]
+    assert named == ["stem", *layers, "head", *[f"decoder {number}" for number in range(1, 5)], "output"]
