@@ -37,7 +37,9 @@ def rendered(tmp_path_factory):
     for name in study.held_out:
         mask = read_mask(study.predictions(RUN) / mask_file_name(name))
         np.save(probabilities / f"{name}.npy", (mask == TUMOR) * np.float32(0.9))
-    parameters = {"smoke": True, "probabilities": str(probabilities)}
+    int8 = probabilities.with_name("int8.csv")
+    int8.write_text("runtime,size_group,dice\ntorch fp32,small,0.3\nopenvino int8,small,0.295\n")
+    parameters = {"smoke": True, "probabilities": str(probabilities), "int8_file": str(int8), "tune": True}
     render_figures(study, parameters=parameters, console=Console(file=io.StringIO()))
     return study.figures
 

@@ -52,6 +52,8 @@ class FigureEntry:
     needs: tuple[Need, ...]
     only_with: str = ""
     """The parameter without which it is not drawn."""
+    value: str = "FOLDER"
+    """What that parameter is, for messages."""
 
 
 FIGURES = (
@@ -146,6 +148,34 @@ FIGURES = (
         "hits, misses and false alarms, after Figures 4.5 and 4.6",
         _RESULTS,
     ),
+    FigureEntry(
+        "prediction-times",
+        "08_efficiency",
+        "08_prediction_times.png",
+        "seconds to predict a slice, as in Figure 4.7",
+        (COHORT,),
+    ),
+    FigureEntry(
+        "part-times", "08_efficiency", "08_part_times.png", "where a network's time goes, beside the floor", (COHORT,)
+    ),
+    FigureEntry(
+        "int8",
+        "08_efficiency",
+        "08_int8.png",
+        "Dice by size group in each runtime",
+        (COHORT,),
+        only_with="int8_file",
+        value="FILE",
+    ),
+    FigureEntry(
+        "tuning",
+        "08_efficiency",
+        "08_tuning.png",
+        "Dice of the validation cases over the thresholds",
+        (COHORT,),
+        only_with="tune",
+        value="true",
+    ),
 )
 
 
@@ -173,7 +203,7 @@ def require_parameters(names: Sequence[str], given: Mapping[str, Any]) -> None:
     asked = {name.removesuffix(".png") for name in names}
     for entry in FIGURES:
         if asked & (_names(entry) - {entry.notebook}) and entry.only_with and not given.get(entry.only_with):
-            raise SettingError(f"{entry.name} is drawn from {entry.only_with}: give -p {entry.only_with}=FOLDER")
+            raise SettingError(f"{entry.name} is drawn from {entry.only_with}: give -p {entry.only_with}={entry.value}")
 
 
 def _names(entry: FigureEntry) -> set[str]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from lits_toolkit.data.network_grid import WINDOW
 from lits_toolkit.data.sampling import REACH
-from lits_toolkit.errors import LitsError, SettingError
-from lits_toolkit.files import replacing, write_json
+from lits_toolkit.errors import InputError, LitsError, SettingError
+from lits_toolkit.files import read_json, replacing, write_json
 from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import ConvolutionCost, count_convolutions, input_shape
@@ -65,6 +65,10 @@ class BenchmarkSettings:
     """How often everything is timed in turn: other work on the machine then falls on all alike."""
     steps: int = 3
     """Timed runs of each in a round, after one that does not count."""
+
+
+SMOKE = BenchmarkSettings(("2d-shufflenet_v2-default", "3d-dsts-bottom"), batch=2, size=32, rounds=1, steps=1)
+"""A benchmark of seconds, whose times mean nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +143,19 @@ def benchmark(
     return Benchmark(
         settings, machine, times.iloc[np.argsort(order, kind="stable")].reset_index(drop=True), tuple(left_out)
     )
+
+
+def read_benchmark(path: str | Path) -> Benchmark:
+    """What `Benchmark.write` wrote as JSON; InputError where it is something else."""
+    import pandas as pd
+
+    kept = read_json(path)
+    try:
+        settings = kept["settings"] | {name: tuple(kept["settings"][name]) for name in ("models", "runtimes")}
+        times = pd.DataFrame(kept["times"]).astype({"seconds": float, "stdev_s": float})
+        return Benchmark(BenchmarkSettings(**settings), Machine(**kept["machine"]), times, tuple(kept["left_out"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is no benchmark: `lits benchmark --output {path}` writes one") from error
 
 
 def time_table(table: str, found: Benchmark) -> "pd.DataFrame":

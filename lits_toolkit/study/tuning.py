@@ -103,14 +103,13 @@ def tune(study: Workspace, liver: str, tumor: str, progress: Progress | None = N
     return tuned
 
 
-def read_tuning(folder: str | Path) -> "pd.DataFrame":
-    """The sweep of a model; InputError where it has not been tuned."""
+def read_tuning(folder: str | Path) -> "pd.DataFrame | None":
+    """The sweep of a model as `Tuned` has it; None where it has not been tuned, or was trained further since."""
     import pandas as pd
 
-    path = Path(folder) / TABLE
-    if not path.is_file():
-        raise InputError(f"{path} is not there: this model has not been tuned; `lits tune` does that")
-    return pd.read_csv(path)
+    folder = Path(folder)
+    tuned = (folder / DESCRIPTION).is_file() and TUNED[0] in read_json(folder / DESCRIPTION)
+    return pd.read_csv(folder / TABLE) if tuned and (folder / TABLE).is_file() else None
 
 
 def _validation_cases(study: Workspace) -> list[CaseFiles]:

@@ -51,3 +51,5 @@ def test_a_figure_without_its_parameter_is_told_where_it_is_asked_for_by_name(na
         require_parameters([name], {})
     require_parameters([name], {"probabilities": "somewhere"})
     require_parameters(["06_results_by_tumor_size", "detection"], {})
+    with pytest.raises(SettingError, match="tuning is drawn from tune: give -p tune=true"):
+        require_parameters(["tuning"], {"tune": False})

@@ -4,11 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lits_toolkit.errors import SettingError
+from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.models.cost import count_convolutions, input_shape
 from lits_toolkit.models.machine import Machine
 from lits_toolkit.study import benchmark as module
-from lits_toolkit.study.benchmark import BenchmarkSettings, benchmark, on_meta, time_table, times_in_print
+from lits_toolkit.study.benchmark import (
+    BenchmarkSettings,
+    benchmark,
+    on_meta,
+    read_benchmark,
+    time_table,
+    times_in_print,
+)
 
 MACHINE = Machine("a CPU", 2, 2, "2.9", 1e11, 1e10)
 SMALL = BenchmarkSettings(("2d-shufflenet_v2-default", "3d-dsts-default"), batch=2, size=32, rounds=2, steps=1)
@@ -102,3 +109,9 @@ def test_times_are_kept_with_their_machine(found, tmp_path):
     assert kept["machine"]["cpu"] == "a CPU"
     assert kept["settings"]["batch"] == 2
     assert len(kept["times"]) == len(found.times)
+    read = read_benchmark(tmp_path / "times.json")
+    pd.testing.assert_frame_equal(read.times, found.times)
+    assert (read.machine, read.settings, read.label) == (found.machine, found.settings, found.label)
+    with pytest.raises(InputError, match="no benchmark: `lits benchmark --output"):
+        (tmp_path / "other.json").write_text("[1]")
+        read_benchmark(tmp_path / "other.json")
