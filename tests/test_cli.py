@@ -50,6 +50,8 @@ def test_help_names_every_verb_without_importing_what_is_heavy():
         "evaluate",
         "submit",
         "figures",
+        "tune",
+        "benchmark",
         "browse",
         "lab",
     ):

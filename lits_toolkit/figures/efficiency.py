@@ -24,13 +24,14 @@ def draw_prediction_times(times: pd.DataFrame, label: str, ax: "Axes | None" = N
     """Seconds to predict a slice, as in Figure 4.7: the dissertation's means with their standard deviation, and ours.
 
     The axis is logarithmic, since ours take a small part of theirs; a tick marks the floor. `times` is that of
-    `study.benchmark.Benchmark`. The data is its rows that are drawn: model, work, source, seconds, stdev_s. Raises
-    InputError if no prediction was timed.
+    `study.benchmark.Benchmark`. The data is its rows that are drawn: model, work, source, seconds, stdev_s (0 of a
+    single run). Raises InputError if no prediction was timed.
     """
     drawn = times[(times["work"] == "prediction") & times["seconds"].notna()].reset_index(drop=True)
     sources = [source for source in dict.fromkeys(drawn["source"]) if source not in (DISSERTATION, FLOOR)]
     if not sources:
         raise InputError("no prediction was timed: expected times of at least one runtime")
+    drawn["stdev_s"] = drawn["stdev_s"].fillna(0.0)  # of a single run
     models = list(dict.fromkeys(drawn["model"]))
     bars = [DISSERTATION, *sorted(sources)]
     colors = {DISSERTATION: PUBLISHED, **dict(zip(bars[1:], RUNTIME_COLORS * len(bars), strict=False))}

@@ -26,7 +26,9 @@ class Machine:
 
     def __str__(self) -> str:
         rates = f"{self.flops_per_s / 1e9:.0f} GFLOP/s in fp32, {self.bytes_per_s / 1e9:.1f} GB/s"
-        return f"{self.cpu}, {self.cores} cores, {self.threads} threads, torch {self.torch}: {rates}"
+        return (
+            f"{self.cpu}, {counted(self.cores, 'core')}, {counted(self.threads, 'thread')}, torch {self.torch}: {rates}"
+        )
 
 
 def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5) -> Machine:
@@ -40,6 +42,11 @@ def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5
     target = torch.empty_like(source)
     moved = 2 * copied_bytes / min(durations(lambda: target.copy_(source), repeat, warm_up=True))
     return Machine(cpu_name(), _cores(), torch.get_num_threads(), torch.__version__, flops, moved)
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 thread", "2 threads"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def cpu_name() -> str:

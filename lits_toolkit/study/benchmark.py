@@ -24,7 +24,7 @@ from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import ConvolutionCost, count_convolutions, input_shape
 from lits_toolkit.models.encoders import encoders
-from lits_toolkit.models.machine import Machine, measure_machine
+from lits_toolkit.models.machine import Machine, counted, measure_machine
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.published_time import published_times
 from lits_toolkit.models.storage import Model
@@ -86,7 +86,8 @@ class Benchmark:
     @property
     def label(self) -> str:
         """What, where and how, in one line."""
-        return f"{self.machine.cpu}, {self.machine.threads} threads, batch {self.settings.batch}, {self.settings.size}²"
+        machine, settings = self.machine, self.settings
+        return f"{machine.cpu}, {counted(machine.threads, 'thread')}, batch {settings.batch}, {settings.size}²"
 
     def write(self, path: str | Path) -> None:
         """As JSON with the machine and the settings, or as CSV where the name ends so; OutputError where refused."""
@@ -135,7 +136,7 @@ def benchmark(
                 taken.setdefault((name, work, source), []).extend(found)
     rows = [row for name in models for row in (*_published(name), *_floors(name, costs[name], settings, machine))]
     rows += [
-        {"model": name, "work": work, "source": source, "seconds": statistics.median(found), "stdev_s": np.std(found)}
+        {"model": name, "work": work, "source": source, "seconds": statistics.median(found), "stdev_s": _stdev(found)}
         for (name, work, source), found in taken.items()
     ]
     times = pd.DataFrame(rows)
@@ -266,6 +267,10 @@ def _floors(
 
 def _rank(source: str) -> tuple[int, str]:
     return {DISSERTATION: 0, FLOOR: 2}.get(source, 1), source
+
+
+def _stdev(found: list[float]) -> float:
+    return statistics.pstdev(found) if len(found) > 1 else np.nan
 
 
 def _in_print(mean: float, stdev: float) -> str:
