@@ -122,6 +122,8 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
         (["prepare", "{}/nowhere", "--workspace", "{}/w"], "does not exist"),
         (["train", "--workspace", "{}/w", "--stage", "liver"], "lits prepare"),
         (["predict", "{}/volume-3.nii", "--workspace", "{}/w", "--output", "{}/o"], "no model folder"),
+        (["tune", "--workspace", "{}/w"], "lits prepare"),
+        (["benchmark", "--models", "2d-abacus"], "no model is called '2d-abacus'"),
         (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
         (["submit", "{}/a", "--volumes", "{}/b", "--output", "{}/s.zip"], "b does not exist"),
         (["submit", "{}/a", "--volumes", "{}", "--output", "{}/s"], "ends in .zip"),
