@@ -63,7 +63,7 @@ def test_with_a_given_liver_no_first_stage_is_needed(ct):
 
 def test_a_component_that_is_never_sure_goes(ct):
     volume, liver = ct
-    mask = predict_mask(volume, runner("tumor", 0, 60), liver=liver, thresholds=Thresholds(tumor_component=1.1))
+    mask = predict_mask(volume, runner("tumor", 0, 60), liver=liver, thresholds=Thresholds(tumor_component=1))
     assert not (mask == 2).any()
 
 
