@@ -1,9 +1,10 @@
 """NIfTI files: voxels in, CT and masks out, whatever their orientation."""
 
+import io
 import math
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -96,35 +97,51 @@ def write_volume(volume: np.ndarray, grid: Grid, path: str | Path, overwrite: bo
     _write(volume.astype(np.int16, copy=False), grid, path, overwrite)
 
 
+def write_probability(steps: np.ndarray, grid: Grid, path: str | Path, overwrite: bool = False) -> None:
+    """Write (z, y, x) uint8 of 255 steps, which read as 0…1 by a slope of 1/255; raises as `write_mask` does."""
+    slope = np.nextafter(np.float32(1 / 255), np.float32(0))  # the float32 nearest to 1/255 makes 255 more than 1
+    _write(steps.astype(np.uint8, copy=False), grid, path, overwrite, float(slope))
+
+
 def encode_mask(mask: np.ndarray, grid: Grid, path: str | Path) -> bytes:
     """What `write_mask` writes under a name in .nii; `path` is what a GeometryError calls it."""
-    return _encode(mask.astype(np.uint8, copy=False), grid, path)
+    return b"".join(_encoded(mask.astype(np.uint8, copy=False), grid, path))
 
 
-def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool) -> None:
+def _write(array: np.ndarray, grid: Grid, path: str | Path, overwrite: bool, slope: float = 1) -> None:
     path = Path(path)
     if not path.name.endswith(ENDINGS):
         raise OutputError(f"expected a name that ends in .nii or .nii.gz, found {path.name}")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already: give another name, or --overwrite")
-    stored = _encode(array, grid, path)
-    with replacing(path) as partial:
-        partial.write_bytes(igzip.compress(stored, compresslevel=1) if path.suffix == ".gz" else stored)
+    with replacing(path) as partial, partial.open("wb") as file, ExitStack() as stack:
+        if path.suffix == ".gz":
+            out = igzip.IGzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0)
+            file = stack.enter_context(io.BufferedWriter(out, _BYTES_AT_ONCE))
+        file.writelines(_encoded(array, grid, path, slope))
 
 
-def _encode(array: np.ndarray, grid: Grid, path: str | Path) -> bytes:
+def _encoded(array: np.ndarray, grid: Grid, path: str | Path, slope: float = 1) -> Iterator[bytes]:
+    """An uncompressed NIfTI file, slice by slice, so that it is never in memory as a whole."""
     if array.shape != grid.axial_shape:
         raise GeometryError(f"{path}: expected an array of shape {grid.axial_shape}, found {array.shape}")
     header = None if grid.header is None else grid.header.copy()
-    image = nib.Nifti1Image(grid.from_axial(array), None if header is not None else grid.affine, header)
+    voxels = grid.from_axial(array)
+    image = nib.Nifti1Image(voxels, None if header is not None else grid.affine, header)
     image.set_data_dtype(array.dtype)
-    image.header.set_slope_inter(1, 0)
+    image.header.set_slope_inter(slope, 0)
     if header is not None:
         # through None the image keeps the header's own sform, qform and codes; through an affine it would reset them
         image.header["sform_code"], image.header["qform_code"] = header["sform_code"], header["qform_code"]
     else:
         image.header.set_xyzt_units("mm")
-    return image.to_bytes()
+    image.update_header()
+    image.header["vox_offset"] = image.header.single_vox_offset + image.header.extensions.get_sizeondisk()
+    start = io.BytesIO()
+    image.header.write_to(start)
+    yield start.getvalue().ljust(int(image.header.get_data_offset()), b"\0")
+    for k in range(voxels.shape[2]):
+        yield voxels[:, :, k].tobytes(order="F")
 
 
 @contextmanager
@@ -151,7 +168,7 @@ def _read_start(file: BinaryIO, path: Path) -> nib.Nifti1Image:
 
 def _read_into(file: BinaryIO, raw: np.ndarray) -> int:
     """Fill `raw`, bytes, from a file as far as it goes; the number that was there."""
-    view, found = memoryview(raw), 0
+    view, found = memoryview(raw), 0  # type: ignore[arg-type]
     while found < raw.size and (count := file.readinto(view[found : found + _BYTES_AT_ONCE])):  # type: ignore[attr-defined]
         found += count
     return found
@@ -183,7 +200,7 @@ def _grid(image: nib.Nifti1Image, path: str | Path) -> Grid:
 
 
 def _offset(image: nib.Nifti1Image) -> int:
-    return int(image.dataobj.offset)
+    return int(image.dataobj.offset)  # type: ignore[attr-defined]
 
 
 def _voxel_bytes(image: nib.Nifti1Image, path: str | Path) -> int:
@@ -197,7 +214,7 @@ def _room(size: int, path: Path) -> np.ndarray:
     try:
         return np.empty(size, np.uint8)
     except (MemoryError, ValueError) as error:
-        raise InputError(f"{path}: its header tells of {size / 1e9:.3g} GB of voxels, more than memory holds") from error
+        raise InputError(f"{path}: {size / 1e9:.3g} GB of voxels are more than memory holds") from error
 
 
 def _scaled(raw: np.ndarray, image: nib.Nifti1Image) -> np.ndarray:
@@ -207,7 +224,7 @@ def _scaled(raw: np.ndarray, image: nib.Nifti1Image) -> np.ndarray:
     """
     dtype = image.get_data_dtype()
     voxels = raw.view(dtype).astype(dtype.newbyteorder("="), copy=False).reshape(image.shape[:3], order="F")
-    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)  # type: ignore[attr-defined]
     if (slope, intercept) == (1, 0):
         return voxels
     if dtype.kind in "iu" and dtype.itemsize <= 2 and slope.is_integer() and intercept.is_integer():

@@ -18,7 +18,7 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 def drop_unsure_components(mask: np.ndarray, probabilities: np.ndarray, least: float) -> np.ndarray:
     """Remove each face-connected component whose highest probability stays below `least`.
 
-    `probabilities` are those of the boolean (z, y, x) mask's voxels alone, (n,) float32 in C order: `probability[mask]`.
+    `probabilities` are those of the boolean (z, y, x) mask's voxels alone: (n,) float32, as `probability[mask]` gives.
     """
     kept = np.zeros_like(mask, order="C")
     box = bounding_box(mask)

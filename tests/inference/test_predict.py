@@ -44,11 +44,14 @@ def test_the_record_says_what_was_made_of_what(cases, tmp_path):
     seen = []
     predictions = predict_cases(cases, tmp_path / "out", TUMOR, LIVER, done=seen.append)
     assert seen == predictions
-    record = json.loads((tmp_path / "out" / RECORD).read_text())
-    assert [row["case"] for row in record["cases"]] == ["volume-0", "volume-1", "volume-2"]
-    assert record["cases"][1]["source"][0][0] == str(cases[1].volume.resolve())
+    assert [found.case for found in predictions] == ["volume-0", "volume-1", "volume-2"]
+    record = json.loads((tmp_path / "out" / "segmentation-1.json").read_text())
+    assert record["source"][0][0] == str(cases[1].volume.resolve())
     voxels = np.count_nonzero(read_mask(tmp_path / "out" / "segmentation-1.nii.gz") == 2)
-    assert record["cases"][1]["tumor_ml"] == pytest.approx(voxels * 20 / 1000)
+    assert record["tumor_ml"] == pytest.approx(voxels * 20 / 1000)
+    assert record["lesions"][0]["voxels"] == voxels
+    parts = ["read", "resize", "liver network", "liver mask", "tumor network", "tumor mask", "measure", "write"]
+    assert list(record["seconds"]) == parts
 
 
 def test_masks_of_the_same_models_and_files_are_kept(cases, tmp_path, predicted):
@@ -60,13 +63,15 @@ def test_masks_of_the_same_models_and_files_are_kept(cases, tmp_path, predicted)
     assert len(predicted) == 6
 
 
-@pytest.mark.parametrize("moment", ["write_json", "write_mask"])
-def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predicted, monkeypatch, moment):
+@pytest.mark.parametrize(
+    ("moment", "call"), [("write_json", 1), ("write_json", 4), ("write_json", 5), ("write_mask", 2)]
+)
+def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predicted, monkeypatch, moment, call):
     original, calls = getattr(predict, moment), []
 
     def interrupt(*arguments):
         calls.append(arguments)
-        if len(calls) == 2:
+        if len(calls) == call:
             raise KeyboardInterrupt
         original(*arguments)
 
@@ -74,7 +79,11 @@ def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predic
         patched.setattr(predict, moment, interrupt)
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
     assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER)) == 3
-    assert predicted == ["volume-0", "volume-1", "volume-1", "volume-2"]
+    # the first JSON is the folder's; a case's second one only adds how long its mask took to write
+    done_before = [] if call == 1 else ["volume-0", "volume-1"]
+    again = ["volume-0", "volume-1", "volume-2"] if call == 1 else ["volume-1", "volume-2"]
+    assert predicted == done_before + (again[1:] if (moment, call) == ("write_json", 5) else again)
+    assert not list((tmp_path / "out").glob(".partial*"))
 
 
 def test_a_mask_of_unknown_origin_is_refused(cases, tmp_path, predicted):
@@ -110,7 +119,8 @@ def test_one_unreadable_file_does_not_stop_the_others(cases, tmp_path):
     with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"segmentation-0.nii.gz", "segmentation-2.nii.gz", RECORD}
+    stems = ("segmentation-0", "segmentation-2")
+    assert names == {RECORD, *(f"{stem}{ending}" for stem in stems for ending in (".nii.gz", ".json"))}
 
 
 def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
