@@ -6,6 +6,7 @@ where they grow, it is bilinear.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 
@@ -21,11 +22,12 @@ _SLICES_AT_ONCE = 16
 def to_network_grid(volume: np.ndarray, size: int = SIZE, window: Window = WINDOW) -> np.ndarray:
     """(z, y, x) int16 HU, clamped to the window, to (z, size, size) int16; the padding has the window's lowest HU."""
     grid = np.empty((len(volume), size, size), np.int16)
-    halving = volume.shape[1:] == (2 * size, 2 * size) and volume.dtype == np.int16 and max(map(abs, window)) < 8000
-    for part in _parts(len(volume), 1 if halving else _SLICES_AT_ONCE):
+    factor = _power_of_two(volume.shape, size)
+    exact = factor and volume.dtype == np.int16 and factor**2 * max(map(abs, window)) < 2**15 - factor**2
+    for part in _parts(len(volume), 1 if exact else _SLICES_AT_ONCE):
         clamped = np.clip(volume[part], *window)
-        if halving:
-            grid[part] = _mean_of_four(clamped)
+        if exact:
+            grid[part] = _mean_of_squares(clamped, factor)
         else:
             grid[part] = np.rint(_resize(_square(clamped, window[0]).astype(np.float32), size))
     return grid
@@ -102,11 +104,18 @@ def _share(where: np.ndarray, size: int) -> np.ndarray:
     return _resize(where.astype(np.float32), size)
 
 
-def _mean_of_four(slices: np.ndarray) -> np.ndarray:
-    """(n, 2·size, 2·size) int16 to the rounded means of 2 × 2, as `_resize` and `np.rint` give them, without floats."""
-    rows = slices[:, ::2] + slices[:, 1::2]
-    four = rows[:, :, ::2] + rows[:, :, 1::2]
-    return (four + 1 + ((four >> 2) & 1)) >> 2  # a half goes to the even neighbour
+def _power_of_two(shape: tuple[int, ...], size: int) -> int:
+    """2, 4 or 8 where a (z, y, x) of that shape shrinks so many times, else 0."""
+    _, y, x = shape
+    return next((factor for factor in (2, 4, 8) if y == x == factor * size), 0)
+
+
+def _mean_of_squares(slices: np.ndarray, factor: int) -> np.ndarray:
+    """(n, y, x) int16 to the means of factor × factor pixels, as `_resize` and `np.rint` give them, without floats."""
+    rows: np.ndarray = reduce(np.add, (slices[:, start::factor] for start in range(factor)))
+    total: np.ndarray = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
+    bits = 2 * factor.bit_length() - 2
+    return (total + (2 ** (bits - 1) - 1) + ((total >> bits) & 1)) >> bits  # a half goes to the even neighbour
 
 
 def _resize(slices: np.ndarray, size: int) -> np.ndarray:

@@ -159,11 +159,16 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _read_start(file: BinaryIO, path: Path) -> nib.Nifti1Image:
     """The image without its voxels, from all that comes before them; the file stands at the first one then."""
     start = file.read(_HEADER_BYTES)
-    offset = _offset(_image(start, path))
-    if offset <= len(start):
-        file.seek(offset)
-        return _image(start, path)
-    return _image(start + file.read(offset - len(start)), path)
+    try:
+        header = _kind(start).header_class
+        offset = int(header(start[: header.sizeof_hdr], check=False)["vox_offset"])
+    except (*_UNREADABLE, OverflowError) as error:
+        raise _not_nifti(path, error) from error
+    if offset > len(start):
+        return _image(start + file.read(offset - len(start)), path)
+    image = _image(start, path)
+    file.seek(_offset(image))
+    return image
 
 
 def _read_into(file: BinaryIO, raw: np.ndarray) -> int:
@@ -176,11 +181,14 @@ def _read_into(file: BinaryIO, raw: np.ndarray) -> int:
 
 def _image(stored: bytes, path: str | Path) -> nib.Nifti1Image:
     try:
-        # a NIfTI-1 header begins with its own size, a NIfTI-2 header with its own
-        kind = nib.Nifti2Image if stored[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") else nib.Nifti1Image
-        return kind.from_bytes(stored)
+        return _kind(stored).from_bytes(stored)
     except _UNREADABLE as error:
         raise _not_nifti(path, error) from error
+
+
+def _kind(stored: bytes) -> type[nib.Nifti1Image]:
+    """A NIfTI-1 header begins with its own size, a NIfTI-2 header with its own."""
+    return nib.Nifti2Image if stored[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c") else nib.Nifti1Image
 
 
 def _not_nifti(path: str | Path, error: Exception) -> InputError:
