@@ -31,6 +31,7 @@ registry = ConstructorRegistry()
 OptionalPath = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
 """A path whose help says what its absence means."""
 Jobs = Annotated[int, tyro.conf.arg(metavar="N", help_behavior_hint="")]
+Threshold = Annotated[float | None, tyro.conf.arg(metavar="0…1", help_behavior_hint="")]
 Predictions = Annotated[Path | None, tyro.conf.arg(metavar="PREDICTIONS", help_behavior_hint="")]
 References = Annotated[Path | None, tyro.conf.arg(metavar="REFERENCES", help_behavior_hint="")]
 Cases = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CASE ...", help_behavior_hint="")]
@@ -287,11 +288,20 @@ def predict(
     run: str = "cascade",
     liver: str = "2d-mobilenet_v2-default",
     tumor: str = "2d-mobilenet_v2-default",
+    runtime: str = "auto",
+    box: bool = False,
+    threshold_liver: Threshold = None,
+    threshold_tumor: Threshold = None,
+    threshold_tumor_component: Threshold = None,
+    probability: Literal["none", "uint8", "float16"] = "none",
+    dicom_seg: bool = False,
+    jobs: Jobs = 1,
     overwrite: bool = False,
 ) -> None:
     """Segment CT: the study's held-out cases, or files of your own; each mask in the CT's own geometry.
 
-    Interrupted, the same command goes on where it stopped.
+    Beside each mask is a JSON with volumes, lesions, and the seconds of each part. Interrupted, the same command goes
+    on where it stopped. A case that cannot be predicted does not stop the others; exit status 1 if there is any.
 
     Args:
         workspace: Where the trained models are.
@@ -300,8 +310,18 @@ def predict(
         run: What the predictions of the held-out cases are called in the workspace.
         liver: The liver stage's model, or "reference" to take the reference's liver.
         tumor: The tumour stage's model.
+        runtime: What runs the networks; "auto" takes the fastest that gives the same.
+        box: Show the tumour stage the liver's box alone: faster, and not quite the same numbers.
+        threshold_liver: What a liver voxel's probability has to exceed; by default the model's own, or 0.5.
+        threshold_tumor: The same of a tumour voxel's.
+        threshold_tumor_component: What a tumour's highest probability has to reach; by default the model's own, or 0.7.
+        probability: Also write that of tumour, into OUTPUT/probabilities: "uint8" as NIfTI, "float16" as NumPy array.
+        dicom_seg: Also write a DICOM-SEG, for a PACS; of DICOM series.
+        jobs: Cases at a time.
         overwrite: Replace masks that are there.
     """
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -313,11 +333,19 @@ def predict(
         raise SettingError("expected --output FOLDER for the masks of your own files, found none")
     cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().held_out_cases()
     folder = output or study.predictions(run)
+    from lits_toolkit.inference.cascade import thresholds_of
+    from lits_toolkit.inference.estimate import estimate_memory_gb
     from lits_toolkit.inference.predict import Prediction, predict_cases
     from lits_toolkit.models.storage import load_model
 
     tumor_model = load_model(study.model("tumor", tumor))
     liver_model = None if liver == "reference" else load_model(study.model("liver", liver))
+    given = {"liver": threshold_liver, "tumor": threshold_tumor, "tumor_component": threshold_tumor_component}
+    thresholds = replace(
+        thresholds_of(tumor_model, liver_model), **{name: value for name, value in given.items() if value is not None}
+    )
+    memory = estimate_memory_gb(cases, [model for model in (liver_model, tumor_model) if model], jobs)
+    print(f"{_count(len(cases), 'case')}, up to {memory:.1f} GB of memory")
     made = []
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -329,11 +357,26 @@ def predict(
         def tell(found: Prediction) -> None:
             made.append(found)
             volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
-            print(f"{folder / found.mask}: {volumes}, {found.read_s + found.predict_s:.1f} s")
+            lesions = _count(len(found.lesions), "lesion")
+            print(f"{folder / found.mask}: {volumes}, {lesions}, {sum(found.seconds.values()):.1f} s")
+            for warning in found.warnings:
+                print(f"  warning: {warning}")
 
         predictions = predict_cases(
-            cases, folder, tumor_model, liver_model, overwrite=overwrite, progress=show, done=tell
-        )  # fmt: skip
+            cases,
+            folder,
+            tumor_model,
+            liver_model,
+            thresholds,
+            overwrite=overwrite,
+            progress=show,
+            done=tell,
+            runtime=runtime,
+            box=box,
+            probability=None if probability == "none" else probability,
+            dicom_seg=dicom_seg,
+            n_jobs=jobs,
+        )
     if len(predictions) > len(made):
         print(f"{_count(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
 

@@ -112,6 +112,14 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)
     status, _, err = run(monkeypatch, capsys, "predict", data, *arguments, "--liver", "reference")
     assert (status, "predictions of other models" in err) == (1, True)
+    arguments = ["--workspace", work, "--output", tmp_path / "more", "--jobs", 2, "--box", "--probability", "uint8"]
+    status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments, "--threshold-tumor", 0.25)
+    assert (status, "4 cases, up to" in out, out.count("lesion")) == (0, True, 4)
+    record = json.loads((tmp_path / "more" / "segmentation-0.json").read_text())
+    assert record["thresholds"] == {"liver": 0.5, "tumor": 0.25, "tumor_component": 0.7}
+    assert (tmp_path / "more" / "probabilities" / "volume-0.nii.gz").is_file()
+    status, _, err = run(monkeypatch, capsys, "predict", data, *arguments, "--threshold-liver", 2)
+    assert (status, "threshold liver: expected a number from 0 to 1" in err) == (1, True)
 
 
 @pytest.mark.parametrize(

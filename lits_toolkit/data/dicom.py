@@ -53,6 +53,13 @@ def read_dicom_grid(place: str | Path, series: str = "") -> Grid:
         return read_slices_grid(entries, place, series)
 
 
+def read_headers(place: str | Path, series: str = "") -> list[tuple[Plane, pydicom.Dataset]]:
+    """Each image of a series without its pixels, and where it lies; raises as `read_dicom` does."""
+    place = Path(place)
+    with opened(place) as entries:
+        return _each(entries, place, series, lambda image, path: (_plane(image, path), image), pixels=False)
+
+
 def is_dicom(head: bytes) -> bool:
     """Whether a file that begins with these bytes, 132 at least, is DICOM."""
     return head[128:132] == b"DICM"

@@ -6,6 +6,7 @@ where they grow, it is bilinear.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 
 import numpy as np
 
@@ -21,9 +22,14 @@ _SLICES_AT_ONCE = 16
 def to_network_grid(volume: np.ndarray, size: int = SIZE, window: Window = WINDOW) -> np.ndarray:
     """(z, y, x) int16 HU, clamped to the window, to (z, size, size) int16; the padding has the window's lowest HU."""
     grid = np.empty((len(volume), size, size), np.int16)
-    for part in _parts(len(volume)):
+    factor = _power_of_two(volume.shape, size)
+    exact = factor and volume.dtype == np.int16 and factor**2 * max(map(abs, window)) < 2**15 - factor**2
+    for part in _parts(len(volume), 1 if exact else _SLICES_AT_ONCE):
         clamped = np.clip(volume[part], *window)
-        grid[part] = np.rint(_resize(_square(clamped, window[0]).astype(np.float32), size))
+        if exact:
+            grid[part] = _mean_of_squares(clamped, factor)
+        else:
+            grid[part] = np.rint(_resize(_square(clamped, window[0]).astype(np.float32), size))
     return grid
 
 
@@ -36,20 +42,37 @@ def mask_to_network_grid(mask: np.ndarray, size: int = SIZE) -> np.ndarray:
     for part in _parts(len(mask)):
         if mask[part].any():
             square = _square(mask[part], 0)
-            shares = np.stack([_resize((square == label).astype(np.float32), size) for label in (2, 1, 0)])
-            grid[part] = 2 - shares.argmax(axis=0)
+            background, liver = (_share(square == label, size) for label in (0, 1))
+            grid[part] = liver >= background
+            if (square == 2).any():
+                tumor = _share(square == 2, size)
+                grid[part][(tumor >= liver) & (tumor >= background)] = 2
     return grid
 
 
 def from_network_grid(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The way back: (z, size, size) float32, such as probabilities, to float32 of the CT's `shape` (z, y, x)."""
+    found = np.empty(shape, np.float32)
+    for part, slab in slabs_from_network_grid(array, shape, np.arange(len(array))):
+        found[part] = slab
+    return found
+
+
+def slabs_from_network_grid(
+    array: np.ndarray, shape: tuple[int, ...], slices: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """`from_network_grid` of some slices alone, a few at a time: their indices (n,), and (n, y, x) float32 of them."""
     _, y, x = shape
     side = max(y, x)
     top, left = (side - y) // 2, (side - x) // 2
-    found = np.empty(shape, np.float32)
-    for part in _parts(len(array)):
-        found[part] = _resize(array[part], side)[:, top : top + y, left : left + x]
-    return found
+    for part in _parts(len(slices)):
+        yield slices[part], _resize(array[slices[part]], side)[:, top : top + y, left : left + x]
+
+
+def slices_above(array: np.ndarray, least: float) -> np.ndarray:
+    """The slices (n,) of a float32 (z, size, size) that may exceed `least` on the way back: bilinear growing and the
+    mean of an area exceed no value that they come from, but for their rounding."""
+    return np.flatnonzero(array.max(axis=(1, 2)) > least - 1e-5)
 
 
 def network_spacing(spacing_mm: tuple[float, float, float], shape: tuple[int, ...], size: int) -> tuple[float, ...]:
@@ -59,8 +82,8 @@ def network_spacing(spacing_mm: tuple[float, float, float], shape: tuple[int, ..
     return z, y * factor, x * factor
 
 
-def _parts(slices: int) -> Iterator[slice]:
-    return (slice(start, start + _SLICES_AT_ONCE) for start in range(0, slices, _SLICES_AT_ONCE))
+def _parts(slices: int, at_once: int = _SLICES_AT_ONCE) -> Iterator[slice]:
+    return (slice(start, start + at_once) for start in range(0, slices, at_once))
 
 
 def _square(slices: np.ndarray, fill: int) -> np.ndarray:
@@ -71,6 +94,28 @@ def _square(slices: np.ndarray, fill: int) -> np.ndarray:
         return slices
     top, left = (side - y) // 2, (side - x) // 2
     return np.pad(slices, ((0, 0), (top, side - y - top), (left, side - x - left)), constant_values=fill)
+
+
+def _share(where: np.ndarray, size: int) -> np.ndarray:
+    """(n, side, side) bool to (n, size, size): how much of each new pixel is True, in any unit."""
+    if where.shape[1] == 2 * size:
+        rows = where[:, ::2].view(np.uint8) + where[:, 1::2].view(np.uint8)
+        return rows[:, :, ::2] + rows[:, :, 1::2]
+    return _resize(where.astype(np.float32), size)
+
+
+def _power_of_two(shape: tuple[int, ...], size: int) -> int:
+    """2, 4 or 8 where a (z, y, x) of that shape shrinks so many times, else 0."""
+    _, y, x = shape
+    return next((factor for factor in (2, 4, 8) if y == x == factor * size), 0)
+
+
+def _mean_of_squares(slices: np.ndarray, factor: int) -> np.ndarray:
+    """(n, y, x) int16 to the means of factor × factor pixels, as `_resize` and `np.rint` give them, without floats."""
+    rows: np.ndarray = reduce(np.add, (slices[:, start::factor] for start in range(factor)))
+    total: np.ndarray = reduce(np.add, (rows[:, :, start::factor] for start in range(factor)))
+    bits = 2 * factor.bit_length() - 2
+    return (total + (2 ** (bits - 1) - 1) + ((total >> bits) & 1)) >> bits  # a half goes to the even neighbour
 
 
 def _resize(slices: np.ndarray, size: int) -> np.ndarray:

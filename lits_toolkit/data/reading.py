@@ -70,13 +70,19 @@ def read_case(case: CaseFiles | str | Path) -> Case:
             raise InputError(f"expected one CT file, found {len(found)} cases in {case}")
         case = found[0]
     stored = read_stored(case.volume, case.series)
-    hu = stored.voxels
-    if not np.isfinite(hu).all():
-        raise InputError(f"{case.volume}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
-    info = np.iinfo(np.int16)
-    volume = stored.grid.to_axial(np.clip(np.rint(hu), info.min, info.max).astype(np.int16))
+    volume = stored.grid.to_axial(_int16(stored.voxels, case.volume))
     reference = read_mask(case.reference, stored.grid) if case.reference else None
     return Case(case.name, volume, stored.grid, reference, case)
+
+
+def _int16(hu: np.ndarray, path: Path) -> np.ndarray:
+    """Rounded and clipped; the very array where it is int16 already, as most CTs are."""
+    if hu.dtype == np.int16:
+        return hu
+    if not np.isfinite(hu).all():
+        raise InputError(f"{path}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
+    info = np.iinfo(np.int16)
+    return np.clip(np.rint(hu), info.min, info.max).astype(np.int16)
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:

@@ -1,39 +1,47 @@
 """From CT files to mask files."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from lits_toolkit.data.case import LIVER, TUMOR, Case, CaseFiles, mask_file_name
-from lits_toolkit.data.nifti import write_mask
+from lits_toolkit.data.case import LIVER, CaseFiles, mask_file_name
+from lits_toolkit.data.dicom_seg_writing import require_highdicom, write_dicom_seg
+from lits_toolkit.data.nifti import is_nifti, write_mask
 from lits_toolkit.data.reading import read_case
-from lits_toolkit.errors import GeometryError, InputError, OutputError, SettingError
-from lits_toolkit.files import output_folder, read_json, remove, write_json
-from lits_toolkit.inference.cascade import Thresholds, predict_mask
-from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
+from lits_toolkit.files import output_folder, remove, remove_partials, write_json
+from lits_toolkit.inference.cascade import Thresholds, resize_scan, segment, thresholds_of, timed
+from lits_toolkit.inference.record import (
+    Prediction,
+    Probability,
+    measure_mask,
+    probability_name,
+    record_name,
+    seg_name,
+    write_tumor_probability,
+)
+from lits_toolkit.inference.resume import (
+    RECORD,
+    Task,
+    describe_method,
+    describe_source,
+    find_kept,
+    method_fingerprint,
+    require_free,
+    require_same_method,
+)
+from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.models.memory import keep_large_allocations
-from lits_toolkit.models.storage import Model
+from lits_toolkit.models.storage import Model, load_model
 
-RECORD = "predictions.json"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One predicted case, as `predictions.json` has it."""
-
-    case: str
-    mask: str
-    """File name of the mask."""
-    liver_ml: float
-    tumor_ml: float
-    read_s: float
-    predict_s: float
-    source: list[list[Any]]
-    """Path, size and time of change of the files that were read, by which another CT of the same name is noticed."""
+Runners = tuple[Runner, Runner | None]
+Progress = Callable[[str, str, int], None]
 
 
 def predict_cases(
@@ -44,127 +52,221 @@ def predict_cases(
     thresholds: Thresholds | None = None,
     batch_size: int = 8,
     overwrite: bool = False,
-    progress: Callable[[str, str, int], None] | None = None,
+    progress: Progress | None = None,
     done: Callable[[Prediction], None] | None = None,
+    *,
+    runtime: str = "auto",
+    box: bool = False,
+    probability: Probability | None = None,
+    dicom_seg: bool = False,
+    n_jobs: int = 1,
 ) -> list[Prediction]:
-    """Predict each case and write its mask, in the CT's own grid, into `output`, with `predictions.json` beside.
+    """Predict each case and write its mask, in the CT's own grid, into `output`, with a JSON of what it holds beside.
 
-    Without a liver model the reference's liver is taken (the dissertation's local protocol, §4.1.1). A mask that the
-    same models made from the same files is kept, so that an interrupted call goes on where it stopped. `progress`
-    is called with case, stage and slices just done, `done` with each new prediction.
+    Without a liver model the reference's liver is taken (the dissertation's local protocol). A mask that the same
+    models made from the same files is kept, so that an interrupted call goes on where it stopped.
+
+    Args:
+        cases: What to predict; CTs alone are read where there is a liver model.
+        output: The folder for masks, JSONs, and `predictions.json`, which says by what they were made.
+        tumor_model: The second stage.
+        liver_model: The first stage.
+        thresholds: None for the models' own.
+        batch_size: Samples that a network sees at once; halved where memory does not hold so many.
+        overwrite: Replace what is there.
+        progress: Called with case, stage and slices just done, where cases are done one at a time.
+        done: Called with each new prediction.
+        runtime: What runs the networks (`inference.runtimes`).
+        box: Show the tumour stage the liver's box alone.
+        probability: Also write the probability of tumour, into `output/probabilities`.
+        dicom_seg: Also write a DICOM-SEG of each case, all of which have to be DICOM series.
+        n_jobs: Cases at a time, each in a process of its own that opens the models from their folders.
 
     Raises:
         OutputError: A mask is there that this call would not have made, or `output` has predictions of other models;
-            told before anything is computed, unless `overwrite`.
-        SettingError: A model is of the wrong stage.
+            told before anything is computed, unless `overwrite`. Or something cannot be written.
+        SettingError: A model is of the wrong stage, or a setting does not fit.
         InputError: A case lacks the reference it needs, or two cases would share a mask; told before anything is
             computed. Or some cases could not be predicted; told after all others are done.
     """
     output = Path(output)
-    _require_fitting(cases, tumor_model, liver_model)
-    method = _method(tumor_model, liver_model, thresholds or Thresholds())
-    sources = {case.name: _source(case, with_reference=liver_model is None) for case in cases}
-    predictions = _recorded(output, method, overwrite)
-    kept = set() if overwrite else {case.name for case in cases if _is_made(case.name, sources, predictions, output)}
-    targets = [mask_file_name(case.name) for case in cases if case.name not in kept]
-    taken = [name for name in targets if (output / name).exists()]
-    if taken and not overwrite:
-        raise OutputError(f"{output} already has {', '.join(taken)}: give another folder, or --overwrite")
+    _require_fitting(cases, tumor_model, liver_model, dicom_seg, n_jobs)
+    thresholds = thresholds or thresholds_of(tumor_model, liver_model)
+    method = describe_method(tumor_model, liver_model, thresholds, runtime, box)
+    task = Task(output, method_fingerprint(method), thresholds, runtime, batch_size, box, probability, dicom_seg)
+    sources = {case.name: describe_source(case, with_reference=liver_model is None) for case in cases}
+    if not overwrite:
+        require_same_method(output, method)
+    predictions = {} if overwrite else find_kept(sources, task)
+    todo = [case for case in cases if case.name not in predictions]
+    if not overwrite:
+        require_free(todo, sources, task)
     output_folder(output)
-    keep_large_allocations()
-    tumor_runner = open_model(tumor_model)
-    liver_runner = None if liver_model is None else open_model(liver_model)
+    remove_partials(output)
+    if not (output / RECORD).is_file() or overwrite:
+        write_json(output / RECORD, method)
     problems = []
-    for files in cases:
-        if files.name in kept:
-            continue
-        started = time.perf_counter()
-        report = None if progress is None else _named(progress, files.name)
-        try:
-            case = read_case(files)
-            read = time.perf_counter()
-            liver = None if liver_model is not None else _reference_liver(case)
-            mask = predict_mask(case.volume, tumor_runner, liver_runner, liver, thresholds, batch_size, report)
-        except (InputError, GeometryError) as error:
-            problems.append(f"{files.name}: {error}")
-            continue
-        prediction = Prediction(
-            case.name,
-            mask_file_name(case.name),
-            _millilitres(mask >= LIVER, case),
-            _millilitres(mask == TUMOR, case),
-            read - started,
-            time.perf_counter() - read,
-            sources[case.name],
-        )
-        predictions[case.name] = prediction
-        # First the record: a mask without one is somebody else's, a record without a mask is work to do.
-        target = output / prediction.mask
-        remove(target)
-        write_json(output / RECORD, method | {"cases": [vars(found) for found in predictions.values()]})
-        write_mask(mask, case.grid, target)
-        if done is not None:
-            done(prediction)
+    for case, found in zip(todo, _predicted(todo, sources, task, tumor_model, liver_model, progress, n_jobs)):  # noqa: B905
+        if isinstance(found, Prediction):
+            predictions[case.name] = found
+            if done is not None:
+                done(found)
+        else:
+            problems.append(f"{case.name}: {found}")
     if problems:
         raise InputError(f"{len(problems)} of {len(cases)} cases could not be predicted:\n  " + "\n  ".join(problems))
     return [predictions[case.name] for case in cases]
 
 
-def _require_fitting(cases: Sequence[CaseFiles], tumor_model: Model, liver_model: Model | None) -> None:
+def _predicted(
+    cases: Sequence[CaseFiles],
+    sources: dict[str, list[list[Any]]],
+    task: Task,
+    tumor_model: Model,
+    liver_model: Model | None,
+    progress: Progress | None,
+    n_jobs: int,
+) -> Iterator[Prediction | str]:
+    """Each case's prediction, or what is wrong with it."""
+    n_jobs = min(n_jobs, len(cases))
+    if n_jobs <= 1:
+        keep_large_allocations()
+        runners = _open(tumor_model, liver_model, task.runtime) if cases else None
+        for case in cases:
+            assert runners is not None
+            yield _attempt(case, sources[case.name], task, runners, progress)
+        return
+    folders = (tumor_model.folder, liver_model.folder if liver_model else None)
+    threads = max(1, joblib.cpu_count() // n_jobs)
+    jobs: Iterable = (joblib.delayed(_in_worker)(case, sources[case.name], task, folders, threads) for case in cases)
+    try:
+        yield from joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    except TerminatedWorkerError as error:
+        raise SettingError(
+            f"the system ended a process, most likely since {n_jobs} cases at a time need more memory than there is: "
+            "take fewer --jobs"
+        ) from error
+
+
+def _in_worker(
+    case: CaseFiles,
+    source: list[list[Any]],
+    task: Task,
+    folders: tuple[Path, Path | None],
+    threads: int,
+) -> Prediction | str:
+    import torch
+
+    torch.set_num_threads(threads)
+    keep_large_allocations()
+    return _attempt(case, source, task, _reopen(*folders, task.runtime), None)
+
+
+@lru_cache(maxsize=1)
+def _reopen(tumor: Path, liver: Path | None, runtime: str) -> Runners:
+    return _open(load_model(tumor), None if liver is None else load_model(liver), runtime)
+
+
+def _open(tumor_model: Model, liver_model: Model | None, runtime: str) -> Runners:
+    return open_model(tumor_model, runtime), None if liver_model is None else open_model(liver_model, runtime)
+
+
+def _attempt(
+    files: CaseFiles, source: list[list[Any]], task: Task, runners: Runners, progress: Progress | None
+) -> Prediction | str:
+    """A case's prediction, or in words why there is none; what would stop all others too is raised."""
+    try:
+        return _predict(files, source, task, runners, progress)
+    except OutputError:
+        raise
+    except LitsError as error:
+        return str(error)
+    except MemoryError:
+        return f"{files.volume} needs more memory than there is: close other programs, or take fewer --jobs"
+
+
+def _predict(
+    files: CaseFiles, source: list[list[Any]], task: Task, runners: Runners, progress: Progress | None
+) -> Prediction:
+    seconds: dict[str, float] = {}
+    tumor_runner, liver_runner = runners
+    models = {"tumor": tumor_runner.model} | ({"liver": liver_runner.model} if liver_runner else {})
+    with timed(seconds, "read"):
+        case = read_case(replace(files, reference=None) if liver_runner else files)
+        liver = None if liver_runner else _reference_liver(case.reference, files)
+        grid = case.grid
+    with timed(seconds, "resize"):
+        scan = resize_scan(case.volume, *models.values())
+        del case  # the largest array of all, which nobody needs any more
+    report = None if progress is None else partial(progress, files.name)
+    found = segment(scan, tumor_runner, liver_runner, liver, task.thresholds, task.batch_size, report, task.box)
+    seconds |= found.seconds
+    with timed(seconds, "measure"):
+        liver_ml, tumor_ml, lesions = measure_mask(found.mask, grid)
+    mask, *_ = task.made_of(files.name)
+    prediction = Prediction(
+        case=files.name,
+        mask=mask.name,
+        liver_ml=liver_ml,
+        tumor_ml=tumor_ml,
+        burden=tumor_ml / liver_ml if liver_ml else None,
+        lesions=lesions,
+        warnings=[] if liver_ml else ["no liver was found: the mask is empty"],
+        seconds=seconds,
+        models={
+            runner.model.stage: {"name": runner.model.name, "runtime": runner.runtime}
+            | {"versions": runner.model.description.get("versions", {})}
+            for runner in (liver_runner, tumor_runner)
+            if runner
+        },
+        thresholds=vars(task.thresholds),
+        box=task.box,
+        method=task.method,
+        source=source,
+    )
+    # First the record: a mask without one is somebody else's, a record without a mask is work to do.
+    remove(mask)
+    write_json(task.output / record_name(files.name), asdict(prediction))
+    with timed(seconds, "write"):
+        if task.probability:
+            place = task.output / probability_name(files.name, task.probability)
+            write_tumor_probability(found.tumor_probability, grid, place, task.probability, overwrite=True)
+        if task.dicom_seg:
+            method = " and ".join(f"{stage} {model.name}" for stage, model in models.items())
+            place = task.output / seg_name(files.name)
+            write_dicom_seg(found.mask, grid, (files.volume, files.series), place, method, overwrite=True)
+        write_mask(found.mask, grid, mask)
+    write_json(task.output / record_name(files.name), asdict(prediction))
+    return prediction
+
+
+def _require_fitting(
+    cases: Sequence[CaseFiles], tumor_model: Model, liver_model: Model | None, dicom_seg: bool, n_jobs: int
+) -> None:
     for model, stage in ((tumor_model, "tumor"), (liver_model, "liver")):
         if model is not None and model.stage != stage:
             raise SettingError(f"expected a model of the {stage} stage, found {model.name} of the {model.stage} stage")
+        if model is not None and model.folder is None and n_jobs > 1:
+            raise SettingError(f"{model.name} is in memory alone: save it, or predict one case at a time")
+    if n_jobs < 1:
+        raise SettingError(f"expected 1 or more jobs, found {n_jobs}")
     bare = [case.name for case in cases if case.reference is None]
     if bare and liver_model is None:
         raise InputError(f"--liver reference needs reference masks, but {', '.join(bare)} have none")
-    volumes: dict[str, Path] = {}
+    if dicom_seg:
+        require_highdicom()
+        if other := [case.name for case in cases if is_nifti(case.volume)]:
+            raise InputError(f"--dicom-seg refers to a DICOM series, but {', '.join(other)} are NIfTI files")
+    volumes: dict[str, tuple[Path, str]] = {}
     for case in cases:
-        other = volumes.setdefault(mask_file_name(case.name), case.volume)
-        if other != case.volume:
-            raise InputError(f"{other} and {case.volume} would share one mask's name: predict them into two folders")
+        other_place, series = volumes.setdefault(mask_file_name(case.name), (case.volume, case.series))
+        if (other_place, series) != (case.volume, case.series):
+            raise InputError(
+                f"{other_place} and {case.volume} would share one mask's name: predict them into two folders"
+            )
 
 
-def _method(tumor_model: Model, liver_model: Model | None, thresholds: Thresholds) -> dict[str, Any]:
-    return {
-        "liver_model": liver_model.description if liver_model else "reference",
-        "tumor_model": tumor_model.description,
-        "thresholds": vars(thresholds),
-    }
-
-
-def _recorded(output: Path, method: dict[str, Any], overwrite: bool) -> dict[str, Prediction]:
-    """What this very method has predicted into the folder before, by case."""
-    if not (output / RECORD).is_file():
-        return {}
-    record = read_json(output / RECORD)
-    try:
-        if {key: record[key] for key in method} == method:
-            return {row["case"]: Prediction(**row) for row in record["cases"]}
-    except (KeyError, TypeError):
-        pass  # a record of another form
-    if overwrite:
-        return {}
-    raise OutputError(f"{output} has predictions of other models: give another folder, or --overwrite")
-
-
-def _is_made(name: str, sources: dict[str, list[list[Any]]], made: dict[str, Prediction], output: Path) -> bool:
-    return name in made and made[name].source == sources[name] and (output / made[name].mask).is_file()
-
-
-def _source(files: CaseFiles, with_reference: bool) -> list[list[Any]]:
-    paths = [files.volume, files.reference] if with_reference and files.reference else [files.volume]
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
-
-
-def _reference_liver(case: Case) -> np.ndarray:
-    if case.reference is None:
-        raise InputError(f"{case.name} has no reference mask to take the liver from")
-    return case.reference >= LIVER
-
-
-def _millilitres(where: np.ndarray, case: Case) -> float:
-    return float(np.count_nonzero(where) * np.prod(case.spacing_mm) / 1000)
-
-
-def _named(progress: Callable[[str, str, int], None], name: str) -> Callable[[str, int], None]:
-    return lambda stage, slices: progress(name, stage, slices)
+def _reference_liver(reference: np.ndarray | None, files: CaseFiles) -> np.ndarray:
+    if reference is None:
+        raise InputError(f"{files.name} has no reference mask to take the liver from")
+    return reference >= LIVER

@@ -16,7 +16,7 @@ from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.phantom.cohort import PLANS
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
-from lits_toolkit.inference.predict import RECORD
+from lits_toolkit.inference.resume import RECORD
 from lits_toolkit.models.encoders import encoders
 from lits_toolkit.study.intervals import same_cases
 from lits_toolkit.study.numbers import case_keys

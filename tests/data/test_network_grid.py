@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lits_toolkit.data.network_grid import from_network_grid, mask_to_network_grid, network_spacing, to_network_grid
+from lits_toolkit.data.network_grid import (
+    from_network_grid,
+    mask_to_network_grid,
+    network_spacing,
+    slabs_from_network_grid,
+    slices_above,
+    to_network_grid,
+)
 
 ODD = [(3, 50, 40), (3, 41, 64), (3, 37, 33), (3, 101, 122), (3, 128, 100), (3, 150, 97), (3, 7, 30)]
 
@@ -15,6 +22,34 @@ def test_halving_is_the_mean_of_four_pixels_after_clamping():
     for z, y, x in np.ndindex(found.shape):
         four = np.clip(volume[z, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].astype(float), -200, 200)
         assert found[z, y, x] == np.rint(four.mean())
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@given(seed=st.integers(0, 1000), window=st.sampled_from([(-200, 200), (-100, 400), (-3000, 3000), (0, 1)]))
+def test_means_in_integers_are_those_of_floats(factor, seed, window):
+    """From one value to the next, so that sums end on a half as often as they can."""
+    volume = (
+        np.random.default_rng(seed).integers(window[0], window[0] + 4, (3, 4 * factor, 4 * factor)).astype(np.int16)
+    )
+    squares = volume.clip(*window).reshape(3, 4, factor, 4, factor).astype(np.float64)
+    found = to_network_grid(volume, 4, window)
+    np.testing.assert_array_equal(found, np.rint(squares.mean(axis=(2, 4))))
+    assert found.dtype == np.int16
+
+
+@given(st.integers(0, 1000), st.floats(0, 1, width=32))
+def test_slices_that_are_left_out_do_not_exceed_the_threshold(seed, least):
+    array = (
+        np.random.default_rng(seed).random((6, 8, 8), np.float32)
+        * np.linspace(0.2, 1, 6, dtype=np.float32)[:, None, None]
+    )
+    array[2] = least  # no more than it anywhere, not even by rounding
+    for shape in ((6, 16, 16), (6, 13, 10), (6, 5, 7)):
+        whole = from_network_grid(array, shape)
+        asked = slices_above(array, least)
+        assert not (np.delete(whole, asked, axis=0) > least).any()
+        for slices, slab in slabs_from_network_grid(array, shape, asked):
+            np.testing.assert_array_equal(slab, whole[slices])
 
 
 @pytest.mark.parametrize(("side", "size"), [(10, 4), (9, 3), (7, 5), (16, 4)])

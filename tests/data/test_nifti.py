@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lits_toolkit.data.case import Grid
-from lits_toolkit.data.nifti import write_mask, write_volume
+from lits_toolkit.data.nifti import decode_nifti, read_nifti, read_nifti_grid, write_mask, write_volume
 from lits_toolkit.data.reading import read_case, read_grid, read_mask
 from lits_toolkit.errors import GeometryError, InputError, OutputError
 
@@ -154,3 +154,44 @@ def test_real_ct_goes_there_and_back(real_ct, tmp_path):
         np.testing.assert_array_equal(written.affine, ct.affine)
         assert nib.aff2axcodes(written.affine) == nib.aff2axcodes(ct.affine)
         np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(ct.dataobj) > 100)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("dtype", ["u1", ">i2", "<u2", "<f4", "<i4"])
+@pytest.mark.parametrize("scaling", [(1, 0), (2, -1024), (0.5, 10), (3000, 0)])
+def test_voxels_are_nibabels_whatever_their_form(tmp_path, ending, kind, dtype, scaling):
+    array = np.random.default_rng(0).integers(0, 200, (3, 4, 5)).astype(dtype)
+    image = kind(array, AFFINE)
+    image.header.set_data_dtype(dtype)
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"x" * 1000))  # behind a header's own end
+    image.header.set_slope_inter(*scaling)
+    nib.save(image, tmp_path / f"v{ending}")
+    peer = np.asanyarray(nib.load(tmp_path / f"v{ending}").dataobj)
+    found = read_nifti(tmp_path / f"v{ending}")
+    np.testing.assert_array_equal(found.voxels, peer)
+    if dtype[1] in "iu" and dtype[2:] != "4" and scaling == (2, -1024):
+        assert found.voxels.dtype == np.int16
+    np.testing.assert_array_equal(read_nifti_grid(tmp_path / f"v{ending}").affine, found.grid.affine)
+    again = decode_nifti((tmp_path / "v.nii").read_bytes(), "v") if ending == ".nii" else found
+    np.testing.assert_array_equal(again.voxels, peer)
+
+
+def test_a_byte_that_was_changed_is_noticed_by_the_checksum(tmp_path):
+    write(tmp_path / "v.nii.gz", np.random.default_rng(0).integers(-1000, 1000, (20, 20, 20)).astype(np.int16))
+    damaged = bytearray((tmp_path / "v.nii.gz").read_bytes())
+    damaged[-6] ^= 1  # in the checksum itself
+    (tmp_path / "v.nii.gz").write_bytes(damaged)
+    with pytest.raises(InputError, match=r"v\.nii\.gz"):
+        read_nifti(tmp_path / "v.nii.gz")
+
+
+def test_a_header_that_tells_of_more_than_memory_holds_is_an_error(tmp_path):
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.float64)
+    header["dim"][:4] = 3, 32767, 32767, 32767
+    header["vox_offset"] = 352
+    header["pixdim"][1:4] = 1
+    (tmp_path / "v.nii").write_bytes(header.binaryblock + bytes(104))
+    with pytest.raises(InputError, match=r"v\.nii"):
+        read_nifti(tmp_path / "v.nii")

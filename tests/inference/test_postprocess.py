@@ -28,4 +28,4 @@ def test_a_component_stays_exactly_if_its_highest_probability_reaches_the_thresh
         where = labels == component
         if probability[where].max() >= least:
             expected |= where
-    np.testing.assert_array_equal(drop_unsure_components(mask, probability, least), expected)
+    np.testing.assert_array_equal(drop_unsure_components(mask, probability[mask], least), expected)

@@ -1,15 +1,23 @@
+import errno
 import json
 import shutil
 
 import numpy as np
 import pytest
+import torch
+from writers import small_grid, write_dicom_case
 
-from lits_toolkit.data.case import CaseFiles, Grid
+from lits_toolkit.data.case import Case, CaseFiles, Grid
+from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import write_mask, write_volume
-from lits_toolkit.data.reading import read_mask
+from lits_toolkit.data.reading import read_case, read_grid, read_mask
 from lits_toolkit.errors import InputError, OutputError, SettingError
+from lits_toolkit.files import replacing
 from lits_toolkit.inference import predict
 from lits_toolkit.inference.predict import RECORD, predict_cases
+from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.storage import load_model, save_model
+from lits_toolkit.study.probabilities import read_probability
 from tests.inference.test_cascade import model
 
 TUMOR, LIVER = model("tumor", 0, 60, size=32), model("liver", 0, 150, size=32)
@@ -44,11 +52,14 @@ def test_the_record_says_what_was_made_of_what(cases, tmp_path):
     seen = []
     predictions = predict_cases(cases, tmp_path / "out", TUMOR, LIVER, done=seen.append)
     assert seen == predictions
-    record = json.loads((tmp_path / "out" / RECORD).read_text())
-    assert [row["case"] for row in record["cases"]] == ["volume-0", "volume-1", "volume-2"]
-    assert record["cases"][1]["source"][0][0] == str(cases[1].volume.resolve())
+    assert [found.case for found in predictions] == ["volume-0", "volume-1", "volume-2"]
+    record = json.loads((tmp_path / "out" / "segmentation-1.json").read_text())
+    assert record["source"][0][0] == str(cases[1].volume.resolve())
     voxels = np.count_nonzero(read_mask(tmp_path / "out" / "segmentation-1.nii.gz") == 2)
-    assert record["cases"][1]["tumor_ml"] == pytest.approx(voxels * 20 / 1000)
+    assert record["tumor_ml"] == pytest.approx(voxels * 20 / 1000)
+    assert record["lesions"][0]["voxels"] == voxels
+    parts = ["read", "resize", "liver network", "liver mask", "tumor network", "tumor mask", "measure", "write"]
+    assert list(record["seconds"]) == parts
 
 
 def test_masks_of_the_same_models_and_files_are_kept(cases, tmp_path, predicted):
@@ -60,13 +71,15 @@ def test_masks_of_the_same_models_and_files_are_kept(cases, tmp_path, predicted)
     assert len(predicted) == 6
 
 
-@pytest.mark.parametrize("moment", ["write_json", "write_mask"])
-def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predicted, monkeypatch, moment):
+@pytest.mark.parametrize(
+    ("moment", "call"), [("write_json", 1), ("write_json", 4), ("write_json", 5), ("write_mask", 2)]
+)
+def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predicted, monkeypatch, moment, call):
     original, calls = getattr(predict, moment), []
 
     def interrupt(*arguments):
         calls.append(arguments)
-        if len(calls) == 2:
+        if len(calls) == call:
             raise KeyboardInterrupt
         original(*arguments)
 
@@ -74,7 +87,11 @@ def test_interrupted_at_any_moment_the_same_call_goes_on(cases, tmp_path, predic
         patched.setattr(predict, moment, interrupt)
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
     assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER)) == 3
-    assert predicted == ["volume-0", "volume-1", "volume-1", "volume-2"]
+    # the first JSON is the folder's; a case's second one only adds how long its mask took to write
+    done_before = [] if call == 1 else ["volume-0", "volume-1"]
+    again = ["volume-0", "volume-1", "volume-2"] if call == 1 else ["volume-1", "volume-2"]
+    assert predicted == done_before + (again[1:] if (moment, call) == ("write_json", 5) else again)
+    assert not list((tmp_path / "out").glob(".partial*"))
 
 
 def test_a_mask_of_unknown_origin_is_refused(cases, tmp_path, predicted):
@@ -110,7 +127,8 @@ def test_one_unreadable_file_does_not_stop_the_others(cases, tmp_path):
     with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"segmentation-0.nii.gz", "segmentation-2.nii.gz", RECORD}
+    stems = ("segmentation-0", "segmentation-2")
+    assert names == {RECORD, *(f"{stem}{ending}" for stem in stems for ending in (".nii.gz", ".json"))}
 
 
 def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
@@ -119,3 +137,88 @@ def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
     with pytest.raises(InputError, match="volume-0 have none"):
         predict_cases([CaseFiles("volume-0", cases[0].volume)], tmp_path / "out", TUMOR)
     assert not (tmp_path / "out").exists()
+
+
+def test_extras_are_made_where_they_are_asked_for(cases, tmp_path, predicted):
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, probability="uint8")
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, probability="uint8")
+    assert predicted == ["volume-0", "volume-0"]
+    case = read_case(cases[0])
+    found = read_probability(tmp_path / "out" / "probabilities" / "volume-0.nii.gz", case.grid)
+    np.testing.assert_array_equal(found > 0.5, read_mask(tmp_path / "out" / "segmentation-0.nii.gz") == 2)
+    with pytest.raises(InputError, match=r"--dicom-seg refers to a DICOM series, but volume-0 are NIfTI"):
+        predict_cases(cases[:1], tmp_path / "other", TUMOR, LIVER, dicom_seg=True)
+
+
+def test_a_dicom_series_gets_a_dicom_seg(tmp_path):
+    volume = np.full((4, 32, 32), -100, np.int16)
+    volume[:, 4:28, 4:28] = 100
+    volume[1:3, 10:16, 10:16] = 20
+    write_dicom_case(tmp_path / "ct" / "anna", Case("anna", volume, small_grid("LPS", shape=volume.shape)))
+    (found,) = predict_cases(find_cases(tmp_path / "ct"), tmp_path / "out", TUMOR, LIVER, dicom_seg=True)
+    grid = read_grid(tmp_path / "ct" / "anna")
+    mask = read_mask(tmp_path / "out" / found.mask, grid)
+    assert set(np.unique(mask)) == {0, 1, 2}
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "segmentation-anna.dcm", grid), mask)
+
+
+def test_a_ct_without_a_liver_gets_an_empty_mask_and_a_warning(tmp_path):
+    write_volume(np.full((4, 32, 32), -100, np.int16), GRID, tmp_path / "volume-9.nii.gz")
+    case = CaseFiles("volume-9", tmp_path / "volume-9.nii.gz")
+    (found,) = predict_cases([case], tmp_path / "out", TUMOR, LIVER, probability="float16")
+    assert (found.liver_ml, found.burden, found.lesions) == (0, None, [])
+    assert found.warnings == ["no liver was found: the mask is empty"]
+    assert not read_mask(tmp_path / "out" / found.mask).any()
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_truncated_ct_is_named_and_leaves_nothing(cases, tmp_path, ending):
+    write_volume(np.zeros((4, 32, 32), np.int16), GRID, tmp_path / f"cut{ending}")
+    whole = (tmp_path / f"cut{ending}").read_bytes()
+    (tmp_path / f"cut{ending}").write_bytes(whole[:-30])
+    with pytest.raises(InputError, match=r"1 of 2 cases.*\n  cut: .*cut\.nii"):
+        predict_cases([CaseFiles("cut", tmp_path / f"cut{ending}"), cases[0]], tmp_path / "out", TUMOR, LIVER)
+    assert not list((tmp_path / "out").glob("*cut*"))
+
+
+def test_a_full_disk_stops_with_a_word_and_nothing_half_written(cases, tmp_path, monkeypatch):
+    def full(mask, grid, path):
+        with replacing(path) as partial:
+            partial.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched, pytest.raises(OutputError, match=r"cannot write .*tion-0.*no space is left"):
+        patched.setattr(predict, "write_mask", full)
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {RECORD, "segmentation-0.json"}
+    assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER)) == 3
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Models that lie in folders, with thresholds of their own."""
+    held = {"liver": {"liver": 0.3}, "tumor": {"tumor": 0.4, "tumor_component": 0.45}}
+    for stage, thresholds in held.items():
+        torch.manual_seed(1)
+        description = {"name": "2d-mobilenet_v2-top", "stage": stage, "window": [-200, 200], "size": 32}
+        save_model(tmp_path / stage, build_model("2d-mobilenet_v2-top"), description | {"thresholds": thresholds})
+    return load_model(tmp_path / "tumor"), load_model(tmp_path / "liver")
+
+
+def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_path, trained):
+    predict_cases([cases[0], cases[2]], tmp_path / "one", *trained)
+    cases[1].volume.write_text("this is text")
+    seen = []
+    with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
+        predict_cases(cases, tmp_path / "two", *trained, n_jobs=2, done=lambda found: seen.append(found.case))
+    assert seen == ["volume-0", "volume-2"]
+    for name in ("segmentation-0.nii.gz", "segmentation-2.nii.gz"):
+        np.testing.assert_array_equal(read_mask(tmp_path / "two" / name), read_mask(tmp_path / "one" / name))
+    record = json.loads((tmp_path / "two" / "segmentation-0.json").read_text())
+    assert record["thresholds"] == {"liver": 0.3, "tumor": 0.4, "tumor_component": 0.45}
+    assert record["models"]["liver"]["name"] == "2d-mobilenet_v2-top"
+    with pytest.raises(SettingError, match="in memory alone"):
+        predict_cases(cases, tmp_path / "three", TUMOR, LIVER, n_jobs=2)
+    with pytest.raises(SettingError, match="1 or more jobs"):
+        predict_cases(cases, tmp_path / "three", *trained, n_jobs=0)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from lits_toolkit.errors import SettingError
 from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.inference.windows import probability_volume
 from lits_toolkit.models.catalogue import build_model
@@ -49,3 +52,41 @@ def test_only_the_slices_asked_for_are_computed(networks):
     )
     assert np.flatnonzero(found.any(axis=(1, 2))).tolist() == [2, 7]
     assert sum(done) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("Exception from src/inference: [GPU] out of GPU resources: CL_OUT_OF_RESOURCES"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_a_batch_that_memory_does_not_hold_is_halved(networks, error):
+    image = np.random.default_rng(0).random((20, 32, 32), np.float32)
+    runner = open_model(Model(networks["2d-mobilenet_v2-top"], {}))
+    tried = []
+
+    def run(windows, most):
+        tried.append(len(windows))
+        if len(windows) > most:
+            raise error
+        return runner.run(windows)
+
+    small = replace(runner, run=lambda windows: run(windows, 2))
+    found = probability_volume(small, image, np.arange(20))
+    np.testing.assert_allclose(found, probability_volume(runner, image, np.arange(20)), atol=2e-5)
+    assert tried == [8, 4] + [2] * 10
+    with pytest.raises(SettingError, match=r"memory does not hold the network on one sample of \(32, 32\)"):
+        probability_volume(replace(runner, run=lambda windows: run(windows, 0)), image, np.arange(20))
+
+
+def test_another_failure_of_a_runtime_is_not_taken_for_want_of_memory(networks):
+    def run(windows):
+        raise RuntimeError("expected 9 channels")
+
+    runner = replace(open_model(Model(networks["2d-mobilenet_v2-top"], {})), run=run)
+    with pytest.raises(RuntimeError, match="9 channels"):
+        probability_volume(runner, np.zeros((4, 32, 32), np.float32), np.arange(4))
