@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lits_toolkit.errors import InputError
+from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import read_json, remove, replacing, write_json
 from lits_toolkit.models.storage import Model, weights_fingerprint
 
@@ -72,15 +72,13 @@ def store_int8(folder: Path, graph: "ov.Model", record: dict[str, Any]) -> None:
 
 def write_ir(graph: "ov.Model", path: Path) -> None:
     """Write OpenVINO's two files, NAME.xml and NAME.bin; OutputError where that is not possible."""
-    import io
-
     import openvino as ov
 
-    xml, weights = io.BytesIO(), io.BytesIO()
-    ov.serialize(graph, xml, weights)
-    for target, content in ((path.with_suffix(".bin"), weights), (path, xml)):
-        with replacing(target) as partial:
-            partial.write_bytes(content.getvalue())
+    with replacing(path.with_suffix(".bin")) as weights, replacing(path) as xml:
+        try:
+            ov.serialize(graph, xml, weights)
+        except RuntimeError as error:
+            raise OutputError(f"cannot write {path}: {str(error).splitlines()[-1]}") from error
 
 
 def read_int8(model: Model) -> Int8:

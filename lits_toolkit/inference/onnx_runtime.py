@@ -1,6 +1,5 @@
 """ONNX: a network as a file that many programs read, and ONNX Runtime on it."""
 
-import io
 import logging
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-def to_onnx(network: "Network", size: int) -> bytes:
+def to_onnx(network: "Network", size: int, metadata: dict[str, str] | None = None) -> bytes:
     """The content of an ONNX file: images to the probability of the second class, as `openvino_runtime.to_openvino`.
 
     y and x are of one `size`, batches of any. SettingError where the extra is not installed.
@@ -32,7 +31,6 @@ def to_onnx(network: "Network", size: int) -> bytes:
     seen = REACH[network.dimensions].seen
     features = (seen,) if network.dimensions == 2 else (1, seen)
     example = torch.zeros((2, *features, size, size))
-    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own parts
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -47,8 +45,11 @@ def to_onnx(network: "Network", size: int) -> bytes:
             verbose=False,
         )
         assert program is not None
-        program.save(file)
-    return file.getvalue()
+        proto = program.model_proto
+    for key, value in (metadata or {}).items():
+        proto.metadata_props.add(key=key, value=value)
+    content: bytes = proto.SerializeToString()
+    return content
 
 
 def run_onnx(model: "Model") -> "Run":
