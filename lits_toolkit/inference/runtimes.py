@@ -1,23 +1,33 @@
 """What runs a network: a trained model, opened in a runtime, is a *runner*, windows of slices in, probabilities out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.util import find_spec
 
 import numpy as np
 
+from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.models.storage import Model
 
+Run = Callable[[np.ndarray], np.ndarray]
+"""A batch of windows, (b, 9, y, x) float32 or (b, 1, 8, y, x) in 3D, to the probability of the stage's object in their
+middle slices, (b, 1, y, x) float32 or (b, 4, y, x)."""
 
-@dataclass(frozen=True, eq=False)
+AUTO = "auto"
+RUNTIMES = ("torch", "torch-bf16", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime")
+
+
+@dataclass(eq=False)
 class Runner:
     """A model that is ready to run on this machine."""
 
     model: Model
     runtime: str
-    """The runtime's name."""
-    run: Callable[[np.ndarray], np.ndarray]
-    """A batch of windows, (b, 9, y, x) float32 or (b, 1, 8, y, x) in 3D, to the probability of the stage's object in
-    their middle slices, (b, 1, y, x) float32 or (b, 4, y, x)."""
+    """The runtime's name; "auto" until the first batch has been seen."""
+    run: Run
+    notes: list[str] = field(default_factory=list)
+    """Why each of the runtimes that `auto` passed over was not taken."""
 
     @property
     def dimensions(self) -> int:
@@ -25,23 +35,76 @@ class Runner:
         return self.model.network.dimensions
 
 
-def open_model(model: Model, runtime: str = "auto") -> Runner:
-    """Make a model ready to run."""
-    return Runner(model, "torch", _torch(model))
+def open_model(model: Model, runtime: str = "torch") -> Runner:
+    """Make a model ready to run, in one of `RUNTIMES`, or in whichever proves best at the first batch: `auto`.
+
+    Raises SettingError where there is no such runtime, this processor or an extra is not up to it, or the network has
+    an operation that the runtime lacks; InputError where the model has no int8 weights that can be used.
+    """
+    if runtime == AUTO:
+        from lits_toolkit.inference.choosing import choose
+
+        def first(windows: np.ndarray) -> np.ndarray:
+            choice = choose(model, windows)
+            runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
+            return choice.probability
+
+        runner = Runner(model, AUTO, first)
+        return runner
+    return Runner(model, runtime, open_runtime(model, runtime))
 
 
-def _torch(model: Model) -> Callable[[np.ndarray], np.ndarray]:
+def require_runtime(name: str) -> None:
+    """SettingError, naming the nearest, where there is no runtime of that name."""
+    if name not in (AUTO, *RUNTIMES):
+        nearest = get_close_matches(name, (AUTO, *RUNTIMES), n=1, cutoff=0)[0]
+        raise SettingError(
+            f"no runtime is called {name!r}; the nearest is {nearest!r}, all are {', '.join((AUTO, *RUNTIMES))}"
+        )
+
+
+def require_extra(library: str, extra: str) -> None:
+    """SettingError with the command that installs it, where a library of an extra is not there."""
+    if find_spec(library) is None:
+        raise SettingError(f"{library} is not installed: pip install 'lits-toolkit[{extra}]'")
+
+
+def open_runtime(model: Model, runtime: str) -> Run:
+    """What `open_model` calls for every runtime but `auto`; raises as it does."""
+    require_runtime(runtime)
+    if runtime in ("torch", "torch-bf16"):
+        return _torch(model, bf16=runtime == "torch-bf16")
+    if runtime == "onnxruntime":
+        from lits_toolkit.inference.onnx_runtime import run_onnx
+
+        return run_onnx(model)
+    from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
+
+    if runtime == "openvino-int8":
+        from lits_toolkit.inference.int8 import read_int8
+
+        stored = read_int8(model)
+        if not stored.accepted:
+            raise InputError(f"the int8 weights of {model.folder} were refused: {stored.told}")
+        return run_openvino(stored.graph, "f32")
+    return run_openvino(to_openvino(model.network), "bf16" if runtime == "openvino-bf16" else "f32")
+
+
+def _torch(model: Model, bf16: bool) -> Run:
     import torch
+
+    from lits_toolkit.models.memory import keep_large_allocations
 
     network = model.network
     device = next(network.parameters()).device
+    keep_large_allocations()
 
     def run(windows: np.ndarray) -> np.ndarray:
         images = torch.from_numpy(windows).to(device)
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            found: np.ndarray = network(images).softmax(1)[:, 1].cpu().numpy()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            found: np.ndarray = network(images).float().softmax(1)[:, 1].cpu().numpy()
         return found[:, None] if images.ndim == 4 else found
 
     return run

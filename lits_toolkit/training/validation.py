@@ -12,7 +12,7 @@ from lits_toolkit.data.network_grid import from_network_grid
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError
 from lits_toolkit.inference.cascade import predict_liver, predict_tumor
-from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.metrics.boxes import bounding_box
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, find_lesions, score_lesions
 from lits_toolkit.metrics.overlap import count_overlap
@@ -40,21 +40,21 @@ class WholeDice:
 DICE = tuple(field.name for field in fields(WholeDice))
 
 
-def measure_dice(model: Model, cases: Sequence[CaseFiles], livers: Sequence[Path] = ()) -> WholeDice:
+def measure_dice(model: Model | Runner, cases: Sequence[CaseFiles], livers: Sequence[Path] = ()) -> WholeDice:
     """Predict each case from its own files and score it; what `lits predict` and `lits evaluate` would give.
 
     The tumour stage is measured by itself, inside the reference's liver (the dissertation's local protocol, §4.1.1), or
     inside `livers`, from `predict_livers`, one for each case. Raises InputError where a file cannot be read or has no
     reference.
     """
-    runner = open_model(model)
+    runner = model if isinstance(model, Runner) else open_model(model)
     per_case: list[float] = []
     by_group: dict[str, list[float]] = {group: [] for group in SIZE_GROUPS}
     for number, files in enumerate(cases):
         case = read_case(files)
         if case.reference is None:
             raise InputError(f"{files.name} has no reference mask to validate on")
-        if model.stage == "liver":
+        if runner.model.stage == "liver":
             found = predict_liver(case.volume, runner)
             per_case.append(count_overlap(case.reference >= LIVER, found).dice_per_case)
             continue

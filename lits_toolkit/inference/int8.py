@@ -1,0 +1,117 @@
+"""A model's int8 weights: made by NNCF from calibration windows, kept in the model's folder with what they cost."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lits_toolkit.errors import InputError, OutputError
+from lits_toolkit.files import read_json, remove, replacing, write_json
+from lits_toolkit.models.storage import Model, weights_fingerprint
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+FOLDER, GRAPH, RECORD = "int8", "model.xml", "int8.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Int8:
+    """Int8 weights as they are kept."""
+
+    graph: "ov.Model"
+    record: dict[str, Any]
+    """int8.json: the fingerprint of the weights they were made of, the Dice of both, whether they were accepted."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether their Dice has not dropped by more than is allowed."""
+        return bool(self.record["accepted"])
+
+    @property
+    def told(self) -> str:
+        """The verdict in words."""
+        return str(self.record["verdict"])
+
+
+def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
+    """Post-training quantisation: activations and weights of convolutions in 8 bits, by what `windows` give rise to.
+
+    `windows` are batches of one, (1, 9, y, x) float32 or (1, 1, 8, y, x). Activations are quantised asymmetrically
+    (preset "mixed"), since those of swish are. SettingError where NNCF is not installed.
+    """
+    from lits_toolkit.inference.runtimes import require_extra
+
+    require_extra("nncf", "int8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NNCF's own dependencies
+        import nncf
+
+        nncf.set_log_level(40)
+        fixed = graph.clone()
+        fixed.reshape([-1, *windows[0].shape[1:]])
+        return nncf.quantize(
+            fixed,
+            nncf.Dataset(windows),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(windows),
+            fast_bias_correction=True,
+        )
+
+
+def store_int8(folder: Path, graph: "ov.Model", record: dict[str, Any]) -> None:
+    """Keep int8 weights in a model's folder; the record, without which nobody reads them, comes last."""
+    folder = folder / FOLDER
+    remove(folder / RECORD)
+    write_ir(graph, folder / GRAPH)
+    write_json(folder / RECORD, record)
+
+
+def write_ir(graph: "ov.Model", path: Path) -> None:
+    """Write OpenVINO's two files, NAME.xml and NAME.bin; OutputError where that is not possible."""
+    import openvino as ov
+
+    with replacing(path.with_suffix(".bin")) as weights, replacing(path) as xml:
+        try:
+            ov.serialize(graph, xml, weights)
+        except RuntimeError as error:
+            raise OutputError(f"cannot write {path}: {str(error).splitlines()[-1]}") from error
+
+
+def read_int8(model: Model) -> Int8:
+    """A model's int8 weights; InputError where it has none, they are damaged, or its weights have changed since."""
+    import openvino as ov
+
+    reason = _missing(model)
+    if reason:
+        raise InputError(f"{reason}: `lits export --to int8` makes int8 weights")
+    assert model.folder is not None
+    path = model.folder / FOLDER / GRAPH
+    try:
+        return Int8(ov.Core().read_model(path), read_json(model.folder / FOLDER / RECORD))
+    except RuntimeError as error:
+        raise InputError(f"{path} is damaged: `lits export --to int8 --overwrite` makes it anew") from error
+
+
+def why_not_int8(model: Model) -> str:
+    """Why `auto` does not try a model's int8 weights; "" where it does."""
+    reason = _missing(model)
+    if reason:
+        return reason
+    assert model.folder is not None
+    record = read_json(model.folder / FOLDER / RECORD)
+    return "" if record["accepted"] else str(record["verdict"])
+
+
+def _missing(model: Model) -> str:
+    if model.folder is None or not (model.folder / FOLDER / RECORD).is_file():
+        return "the model has no int8 weights"
+    try:
+        record = read_json(model.folder / FOLDER / RECORD)
+        made_of, _, _ = record["weights"], record["accepted"], record["verdict"]
+    except (InputError, KeyError, TypeError):
+        return f"{model.folder / FOLDER / RECORD} is damaged"
+    return "" if made_of == weights_fingerprint(model.folder) else "the model was trained anew since its int8 weights"

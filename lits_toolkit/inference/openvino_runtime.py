@@ -1,0 +1,91 @@
+"""OpenVINO on the CPU: a network's graph, compiled for the size of the images that come."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import joblib
+import numpy as np
+
+from lits_toolkit.data.sampling import REACH
+from lits_toolkit.errors import SettingError
+
+if TYPE_CHECKING:
+    import openvino as ov
+    import torch
+
+    from lits_toolkit.inference.runtimes import Run
+    from lits_toolkit.models.network import Network
+
+EXAMPLE_SIZE = 64
+"""y and x of what the network is run on to be recorded; the graph is of any size."""
+
+
+def to_openvino(network: "Network") -> "ov.Model":
+    """The graph from a batch of images to the probability of the second class; batch, y and x are free.
+
+    (b, 9, y, x) float32 to (b, 1, y, x), in 3D (b, 1, 8, y, x) to (b, 4, y, x). SettingError where the network has an
+    operation that the graph lacks.
+    """
+    import torch
+
+    from lits_toolkit.inference.openvino_graph import record
+
+    seen = REACH[network.dimensions].seen
+    features = (seen,) if network.dimensions == 2 else (1, seen)
+    device = next(network.parameters()).device
+    example = torch.zeros((1, *features, EXAMPLE_SIZE, EXAMPLE_SIZE), device=device)
+    return record(probability_network(network), example)
+
+
+def probability_network(network: "Network") -> "torch.nn.Module":
+    """The network with the softmax and the choice of the second class behind it."""
+    from torch import Tensor, nn
+
+    class Probability(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, image: Tensor) -> Tensor:
+            probability = self.network(image).softmax(1)
+            return probability[:, 1:] if image.ndim == 4 else probability[:, 1]
+
+    return Probability().eval()
+
+
+def has_bf16() -> bool:
+    """Whether this processor has instructions for bfloat16; without them it would be slower, not faster."""
+    import openvino as ov
+
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
+    """What runs a graph; it is compiled once for each size of image that comes. Batches may be of any length."""
+    import openvino as ov
+
+    if precision == "bf16" and not has_bf16():
+        raise SettingError("openvino-bf16: this processor has no bfloat16 instructions; take openvino")
+    core = ov.Core()
+    requests: dict[tuple[int, ...], Any] = {}
+
+    def run(windows: np.ndarray) -> np.ndarray:
+        shape = windows.shape[1:]
+        if shape not in requests:
+            fixed = graph.clone()
+            fixed.reshape([-1, *shape])
+            requests[shape] = core.compile_model(fixed, "CPU", _settings(precision)).create_infer_request()
+        found: np.ndarray = requests[shape].infer([np.ascontiguousarray(windows)], share_inputs=True)[0]
+        return found
+
+    return run
+
+
+def _settings(precision: str) -> dict[str, Any]:
+    import torch
+
+    return {
+        "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, all threads on it
+        "INFERENCE_PRECISION_HINT": precision,  # by itself OpenVINO takes bf16 wherever it can
+        "INFERENCE_NUM_THREADS": min(joblib.cpu_count(), torch.get_num_threads()),
+        "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
+    }

@@ -1,0 +1,118 @@
+"""Exporting a study's models; int8 weights are made of its training cases and held against its validation cases."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.inference.export import ExportFormat, export_model
+from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
+from lits_toolkit.study.training import settings_of, training_cases
+from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.training.settings import TrainSettings
+
+LARGEST_DROP = 0.01
+"""Of Dice, that int8 may cost."""
+CALIBRATION = 64
+"""Windows by which the ranges of activations are found."""
+
+
+def export_from_study(
+    study: Workspace,
+    stage: str,
+    name: str,
+    to: ExportFormat,
+    output: Path | None = None,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Write one of the study's models into `output`, or "export" in its own folder, and return the file.
+
+    For int8, weights are made and checked first unless those of the folder are of this very model. `tell` is given the
+    verdict. Raises as `inference.export.export_model`; SettingError where the study has no model of that name.
+    """
+    folder = study.model(stage, name)
+    if name not in study.models(stage):
+        nearest = get_close_matches(name, study.models(stage), n=1, cutoff=0)
+        hint = f"the nearest is {nearest[0]!r}" if nearest else "it has none of that stage: `lits train` makes them"
+        raise SettingError(f"no {stage} model {name!r} has been trained in {study.folder}; {hint}")
+    model = load_model(folder)
+    if to == "int8":
+        tell(_int8_of(study, model, overwrite))
+    return export_model(model, to, output or folder / "export", overwrite)
+
+
+def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
+    """Quantise a model of the study, hold it against fp32 on the whole validation cases and keep it with the verdict.
+
+    Returns what is kept as `int8/int8.json` in the model's folder.
+    """
+    from lits_toolkit.inference.int8 import quantise, store_int8
+    from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
+    from lits_toolkit.inference.runtimes import Runner
+    from lits_toolkit.training.samples import CaseDataset
+    from lits_toolkit.training.validation import measure_dice
+
+    assert model.folder is not None
+    settings = replace(settings_of(study, model.stage, model.name, TrainSettings()), validate_every=1)
+    cases = training_cases(study, settings)
+    if not cases.originals:
+        raise InputError(f"{study.folder} has no validation case to hold int8 against: `lits prepare --validation`")
+    samples = CaseDataset(_prepared(cases.train), settings, model.network.dimensions, cases.train_livers, whole=True)
+    graph = to_openvino(model.network)
+    quantised = quantise(graph, _calibration(samples))
+    fp32, int8 = (
+        measure_dice(Runner(model, name, run_openvino(each, "f32")), cases.originals, cases.validation_livers)
+        for name, each in (("openvino", graph), ("openvino-int8", quantised))
+    )
+    measure = "dice_per_case" if math.isnan(fp32.dice_small) else "dice_small"
+    before, after = getattr(fp32, measure), getattr(int8, measure)
+    accepted = bool(before - after <= LARGEST_DROP)
+    what = "Dice of small lesions" if measure == "dice_small" else "Dice per case"
+    verdict = f"{what} {after:.3f} in int8, {before:.3f} in fp32: {'accepted' if accepted else 'refused'}"
+    record = {
+        "weights": weights_fingerprint(model.folder),
+        "accepted": accepted,
+        "verdict": verdict,
+        "measure": measure,
+        "largest_drop": LARGEST_DROP,
+        "fp32": asdict(fp32),
+        "int8": asdict(int8),
+        "validation_cases": [files.name for files in cases.originals],
+        "calibration_windows": CALIBRATION,
+    }
+    store_int8(model.folder, quantised, record)
+    return record
+
+
+def _int8_of(study: Workspace, model: Model, overwrite: bool) -> str:
+    from lits_toolkit.inference.int8 import read_int8
+
+    if not overwrite:
+        try:
+            return read_int8(model).told
+        except InputError:
+            pass  # none, damaged, or of other weights
+    return str(make_int8(study, model)["verdict"])
+
+
+def _prepared(paths: list[Path]) -> list:
+    from lits_toolkit.data.prepared import PreparedCase
+
+    return [PreparedCase(path) for path in paths]
+
+
+def _calibration(samples: Any) -> list[np.ndarray]:
+    """Windows as the stage was trained on, whole, from as many cases as there are, the same ones each time."""
+    random = np.random.default_rng(0)
+    pairs = [
+        (case, start)
+        for case, starts in enumerate(samples.starts)
+        for start in random.permutation(starts)[: -(-CALIBRATION // len(samples.starts))]
+    ]
+    return [samples[case, int(start), 0][0].numpy()[None] for case, start in pairs[:CALIBRATION]]

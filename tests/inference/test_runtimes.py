@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.inference import choosing
+from lits_toolkit.inference.choosing import disagreement
+from lits_toolkit.inference.openvino_runtime import has_bf16, to_openvino
+from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.network import Network
+from lits_toolkit.models.storage import Model
+
+
+class Small(Network):
+    """Two convolutions: a network that is recorded in no time."""
+
+    dimensions = 2
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(9, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Cosine(Small):
+    def forward(self, x):
+        return torch.cos(super().forward(x))
+
+
+def windows(dimensions=2, batch=3, size=64):
+    shape = (batch, 9, size, size) if dimensions == 2 else (batch, 1, 8, size, size)
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def lively(name):
+    """A network whose batch normalisations do something, as after training."""
+    torch.manual_seed(0)
+    network = build_model(name).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.1)
+    return network
+
+
+def literal(network, images):
+    with torch.no_grad():
+        found = torch.softmax(network(torch.from_numpy(images)), 1)[:, 1].numpy()
+    return found[:, None] if found.ndim == 3 else found
+
+
+@pytest.mark.parametrize("name", ["2d-mobilenet_v3-top", "2d-shufflenet_v2-top", "3d-mobilenet_v2-top", "3d-dsts-top"])
+def test_openvino_finds_what_torch_finds_whatever_the_batch_and_the_size(name):
+    network = lively(name)
+    runner = open_model(Model(network, {}), "openvino")
+    for images in (windows(network.dimensions), windows(network.dimensions, batch=1, size=32)):
+        found = runner.run(images)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, literal(network, images), atol=1e-5)
+
+
+def test_every_block_and_han2017_have_a_graph():
+    for name in ("2d-mobilenet_v2-default", "3d-mobilenet_v3-top", "3d-shufflenet_v2-top", "han2017"):
+        assert to_openvino(build_model(name).eval()).outputs[0].get_any_name() == "probability"
+
+
+def test_an_unknown_runtime_is_told_with_the_nearest():
+    with pytest.raises(SettingError, match="'opnvino'; the nearest is 'openvino'"):
+        open_model(Model(Small(), {}), "opnvino")
+
+
+def test_an_operation_that_the_graph_lacks_is_named_and_auto_takes_torch():
+    network = Cosine().eval()
+    with pytest.raises(SettingError, match="operation cos"):
+        open_model(Model(network, {}), "openvino")
+    runner = open_model(Model(network, {}), "auto")
+    assert runner.runtime == "auto"
+    np.testing.assert_allclose(runner.run(windows()), literal(network, windows()), atol=1e-6)
+    assert runner.runtime == "torch"
+    assert any("operation cos" in note for note in runner.notes)
+
+
+def test_bf16_is_refused_where_the_processor_has_none():
+    if has_bf16():
+        pytest.skip("this processor has bfloat16 instructions")
+    with pytest.raises(SettingError, match="no bfloat16 instructions"):
+        open_model(Model(Small(), {}), "openvino-bf16")
+
+
+def test_torch_in_bf16_is_near_fp32():
+    network = Small().eval()
+    found = open_model(Model(network, {}), "torch-bf16").run(windows())
+    assert 0 < np.abs(found - literal(network, windows())).max() < 0.02
+
+
+def test_a_model_without_int8_weights_says_so():
+    with pytest.raises(InputError, match="no int8 weights"):
+        open_model(Model(Small(), {}), "openvino-int8")
+
+
+def test_auto_takes_the_fastest_that_agrees(monkeypatch):
+    network = Small().eval()
+    expected = literal(network, windows())
+    speeds = {"torch": 9.0, "openvino": 2.0, "openvino-int8": 1.0, "openvino-bf16": 3.0}
+
+    def opened(model, runtime):
+        wrong = 1 - expected if runtime == "openvino-int8" else expected
+        return lambda images: wrong
+
+    monkeypatch.setattr(choosing, "open_runtime", lambda model, runtime: (runtime, opened(model, runtime)))
+    monkeypatch.setattr(choosing, "_timed", lambda run, images: (run[1](images), speeds[run[0]]))
+    monkeypatch.setattr(choosing, "_candidates", lambda model, notes: [each for each in speeds if each != "torch"])
+    monkeypatch.setattr(choosing, "_first", lambda run, images: run[1](images))
+    choice = choosing.choose(Model(network, {}), windows())
+    assert choice.runtime == "openvino"
+    assert any(note.startswith("openvino-int8: ") and "voxels change" in note for note in choice.notes)
+
+
+@pytest.mark.parametrize(("runtime", "agrees"), [("openvino", False), ("openvino-bf16", True)])
+def test_a_probability_that_changes_no_mask_is_a_fault_in_fp32_alone(runtime, agrees):
+    expected = np.full((1, 1, 10, 10), 0.9, np.float32)
+    assert (disagreement(runtime, expected, expected - np.float32(0.1)) == "") == agrees
+
+
+def test_bf16_may_change_a_hundredth_of_the_object():
+    expected = np.zeros((1, 1, 100, 100), np.float32)
+    expected[..., :50, :] = 1
+    found = expected.copy()
+    found[..., 0, :100] = 0  # 100 of 9900 voxels in both masks together; 99 and 10 may change
+    assert not disagreement("openvino-bf16", expected, found)
+    found[..., 1, :20] = 0
+    assert disagreement("openvino-bf16", expected, found)
