@@ -222,9 +222,8 @@ def _time(name: str, work: Work, runtime: str, settings: BenchmarkSettings) -> t
         run, precision = training_step(task, settings.batch, settings.size)
         source, dimensions = f"{TORCH} {precision}", task.network.dimensions
     else:
-        network = build_model(name).eval()
-        described = {"name": name, "stage": "tumor", "size": settings.size, "window": list(WINDOW)}
-        runner, dimensions = _open(Model(network, described), runtime), network.dimensions
+        runner = open_untrained(name, runtime, settings.size)
+        dimensions = runner.dimensions
         shape = (settings.batch, *input_shape(dimensions, settings.size)[1:])
         windows = np.random.default_rng(0).random(shape, np.float32)
         source = f"{runtime} fp32" if runtime == TORCH else runner.runtime
@@ -236,15 +235,17 @@ def _time(name: str, work: Work, runtime: str, settings: BenchmarkSettings) -> t
     return source, [seconds / slices for seconds in durations(run, settings.steps, warm_up=True)]
 
 
-def _open(model: Model, runtime: str) -> Runner:
-    """As `open_model`; to int8 by random windows, since what is timed has no training cases."""
+def open_untrained(name: str, runtime: str, size: int) -> Runner:
+    """A network of random weights, as `open_model`; to int8 by random windows, since it has no training cases."""
+    network = build_model(name).eval()
+    model = Model(network, {"name": name, "stage": "tumor", "size": size, "window": list(WINDOW)})
     if runtime != INT8:
         return open_model(model, runtime)
     from lits_toolkit.inference.int8 import quantise
     from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
 
-    windows = np.random.default_rng(0).random(input_shape(model.network.dimensions, model.size), np.float32)
-    return Runner(model, runtime, run_openvino(quantise(to_openvino(model.network), [windows]), "f32"))
+    windows = np.random.default_rng(0).random(input_shape(network.dimensions, size), np.float32)
+    return Runner(model, runtime, run_openvino(quantise(to_openvino(network), [windows]), "f32"))
 
 
 def _published(name: str) -> Iterator[dict[str, Any]]:
