@@ -41,9 +41,9 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
     """Post-training quantisation: activations and weights of convolutions in 8 bits, by what `windows` give rise to.
 
     `windows` are batches of one, (1, 9, y, x) float32 or (1, 1, 8, y, x). Activations are quantised asymmetrically
-    (preset "mixed"), since those of swish are. The first and the last convolution stay in fp32: both are given the image
-    itself, whose range is that of bones and air, while a tumour is a few of the 256 steps below the liver. Weights take
-    half of their range, since processors without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
+    (preset "mixed"), since those of swish are. The first and the last convolution stay in fp32: both are given the
+    image itself, where a tumour is few of 256 steps below the liver. Weights take half of their range, since
+    processors without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
     """
     from lits_toolkit.inference.runtimes import require_extra
 
