@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lits_toolkit.inference.runtimes import Run
     from lits_toolkit.models.network import Network
 
+MOST_STREAMS = 8
+"""As many as samples in a batch by default."""
 EXAMPLE_SIZE = 64
 """y and x of what the network is run on to be recorded; the graph is of any size."""
 
@@ -60,32 +62,44 @@ def has_bf16() -> bool:
 
 
 def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
-    """What runs a graph; it is compiled once for each size of image that comes. Batches may be of any length."""
+    """What runs a graph; it is compiled once for each size of image that comes. Batches may be of any length.
+
+    Each batch is dealt out to streams, which work side by side: in int8 a quarter faster than all threads on one.
+    """
     import openvino as ov
 
     if precision == "bf16" and not has_bf16():
         raise SettingError("openvino-bf16: this processor has no bfloat16 instructions; take openvino")
     core = ov.Core()
-    requests: dict[tuple[int, ...], Any] = {}
+    threads = _threads()
+    streams = min(threads, MOST_STREAMS)
+    settings = {
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": precision,  # by itself OpenVINO takes bf16 wherever it can
+        "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
+    }
+    requests: dict[tuple[int, ...], list[Any]] = {}
 
     def run(windows: np.ndarray) -> np.ndarray:
         shape = windows.shape[1:]
         if shape not in requests:
             fixed = graph.clone()
             fixed.reshape([-1, *shape])
-            requests[shape] = core.compile_model(fixed, "CPU", _settings(precision)).create_infer_request()
-        found: np.ndarray = requests[shape].infer([np.ascontiguousarray(windows)], share_inputs=True)[0]
-        return found
+            compiled = core.compile_model(fixed, "CPU", settings)
+            requests[shape] = [compiled.create_infer_request() for _ in range(streams)]
+        parts = [part for part in np.array_split(np.ascontiguousarray(windows), streams) if len(part)]
+        busy = list(zip(requests[shape], parts, strict=False))
+        for request, part in busy:
+            request.start_async([part], share_inputs=True)
+        for request, _ in busy:
+            request.wait()
+        return np.concatenate([request.get_output_tensor(0).data for request, _ in busy])
 
     return run
 
 
-def _settings(precision: str) -> dict[str, Any]:
+def _threads() -> int:
     import torch
 
-    return {
-        "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, all threads on it
-        "INFERENCE_PRECISION_HINT": precision,  # by itself OpenVINO takes bf16 wherever it can
-        "INFERENCE_NUM_THREADS": min(joblib.cpu_count(), torch.get_num_threads()),
-        "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
-    }
+    return min(joblib.cpu_count(), torch.get_num_threads())
