@@ -1,6 +1,6 @@
 """Prediction on the CPU, network alone: ours in each runtime beside a U-Net that a student would pick.
 
-Ours are run by `lits predict`'s own runners. The peer is run as its users run it, in torch's eager mode, and by OpenVINO,
+Ours are run by `lits predict`'s runners. The peer is run as its users run it, in torch's eager mode, and by OpenVINO,
 converted by OpenVINO and quantised by NNCF as ours are. Every contender has a process of its own, in turn, `--rounds`
 times; the median batch counts. The weights are random, which changes no time.
 
