@@ -64,7 +64,8 @@ def has_bf16() -> bool:
 def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
     """What runs a graph; it is compiled once for each size of image that comes. Batches may be of any length.
 
-    Each batch is dealt out to streams, which work side by side: in int8 a quarter faster than all threads on one.
+    Each batch is dealt out to streams, which need not wait for one another after every layer: some percent faster than
+    all threads on one batch, and by far more where other work takes a core now and then.
     """
     import openvino as ov
 
