@@ -45,6 +45,11 @@ class _Recorder(TorchDispatchMode):
         self.convolutions: dict[int, tuple] = {}
         """By result: what each convolution was given, so that a batch normalisation after it becomes part of it."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch would import its compiler, which takes seconds, to keep it away from here."""
+        return False
+
     def node(self, tensor: Tensor) -> Node:
         """Where a tensor comes from; one that was not computed here, a weight, is a constant."""
         if id(tensor) not in self.known:
