@@ -19,7 +19,7 @@ CHANGED_OF_BATCH = 1e-3
 """Share of the batch's voxels that may change in any case, so that a batch with hardly any object fails nobody."""
 
 TRIED = 2
-"""Windows of the batch that candidates are tried on: torch alone would take longer on all of them than the others."""
+"""Windows of the batch that the candidates are tried on: on all of them torch alone would take longest."""
 
 _log = logging.getLogger(__name__)
 

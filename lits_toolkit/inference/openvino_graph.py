@@ -47,13 +47,13 @@ class _Recorder(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Whether torch.compile is to be kept off, which takes two seconds to import and is not used here."""
+        """No: torch would import its compiler, which takes seconds, to keep it away from here."""
         return False
 
     def node(self, tensor: Tensor) -> Node:
         """Where a tensor comes from; one that was not computed here, a weight, is a constant."""
         if id(tensor) not in self.known:
-            self.known[id(tensor)] = tensor, ops.constant(tensor.detach().cpu().numpy()).output(0)
+            self.known[id(tensor)] = tensor, _constant(tensor)
         return self.known[id(tensor)][1]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -92,10 +92,10 @@ def _convolve(
     if transposed:
         if groups > 1 or any(output_padding):
             raise SettingError("a transposed convolution with groups or output padding is not known here")
-        found = ops.convolution_backprop_data(x, weight.detach().cpu().numpy(), **geometry)
+        found = ops.convolution_backprop_data(x, _constant(weight), **geometry)
     else:
         convolve = ops.convolution if groups == 1 else ops.group_convolution
-        found = convolve(x, weight.detach().cpu().numpy(), **geometry)
+        found = convolve(x, _constant(weight), **geometry)
     if bias is not None:
         found = ops.add(found, _per_feature(bias, len(stride)))
     return found.output(0)
@@ -126,8 +126,13 @@ def _batch_norm(
     return [ops.add(scaled, _per_feature(shift, space)).output(0)]
 
 
-def _per_feature(values: Tensor, space: int) -> Any:
-    return values.detach().reshape(1, -1, *(1,) * space).cpu().numpy()
+def _per_feature(values: Tensor, space: int) -> Node:
+    return _constant(values.reshape(1, -1, *(1,) * space))
+
+
+def _constant(tensor: Tensor) -> Node:
+    """A copy of a tensor; `ops.constant` would go through a list of numbers, half a second for a network."""
+    return ov.op.Constant(np.ascontiguousarray(tensor.detach().cpu().numpy())).output(0)
 
 
 def _view(recorder: _Recorder, result: Tensor, x: Tensor, *given: Any) -> Node:

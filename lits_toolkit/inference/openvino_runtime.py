@@ -35,7 +35,14 @@ def to_openvino(network: "Network") -> "ov.Model":
     features = (seen,) if network.dimensions == 2 else (1, seen)
     device = next(network.parameters()).device
     example = torch.zeros((1, *features, EXAMPLE_SIZE, EXAMPLE_SIZE), device=device)
-    return record(probability_network(network), example)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(
+        1
+    )  # hundreds of small operations: with more, each waits for the slowest, long on a busy machine
+    try:
+        return record(probability_network(network), example)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def probability_network(network: "Network") -> "torch.nn.Module":
