@@ -36,9 +36,7 @@ def to_openvino(network: "Network") -> "ov.Model":
     device = next(network.parameters()).device
     example = torch.zeros((1, *features, EXAMPLE_SIZE, EXAMPLE_SIZE), device=device)
     threads = torch.get_num_threads()
-    torch.set_num_threads(
-        1
-    )  # hundreds of small operations: with more, each waits for the slowest, long on a busy machine
+    torch.set_num_threads(1)  # of hundreds of small operations each would wait for the slowest thread
     try:
         return record(probability_network(network), example)
     finally:
@@ -72,7 +70,7 @@ def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
     """What runs a graph; it is compiled once for each size of image that comes. Batches may be of any length.
 
     Each batch is dealt out to streams, which need not wait for one another after every layer: some percent faster than
-    all threads on one batch, and by far more where other work takes a core now and then.
+    all threads on one batch.
     """
     import openvino as ov
 
