@@ -716,7 +716,7 @@ def _print_tuned(tuned: "Tuned") -> None:
 
     before, after = tuned.before, tuned.after
     names = {"liver": "threshold", "tumor": "threshold", "tumor_component": "component threshold"}
-    thresholds = ", ".join(f"{names[name]} {before[name]} → {value}" for name, value in tuned.thresholds.items())
+    thresholds = ", ".join(f"{names[name]} {tuned.default[name]} → {value}" for name, value in tuned.thresholds.items())
     print(f"{tuned.stage} stage {tuned.model}: {thresholds}")
 
     def both(column: str, form: str = ".3f") -> str:

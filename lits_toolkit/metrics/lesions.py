@@ -17,7 +17,7 @@ import edt
 import numpy as np
 from scipy import ndimage, sparse
 
-from lits_toolkit.metrics.boxes import Box, joint_box, require_one_shape
+from lits_toolkit.metrics.boxes import Box, bounding_box, joint_box, require_one_shape
 from lits_toolkit.metrics.overlap import Overlap
 from lits_toolkit.metrics.surface import Spacing, require_spacing, surface_distances
 
@@ -26,6 +26,8 @@ SIZE_GROUPS = ("small", "medium", "large")
 
 _TIE_MM = 1e-3
 """Distances that differ by less are equal: above the rounding of float32, below any voxel."""
+_BLOCK = 8
+"""Voxels of the side of a block: as coarsely is told where a lesion may be the nearest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,29 +207,57 @@ def give_prediction(expected: Lesions, found: Lesions, spacing_mm: Spacing) -> n
     """
     given = np.zeros(found.labels.shape, expected.labels.dtype)
     touched = shared_voxels(expected, found).tocsc()
-    for number in range(len(found)):
+    for number in np.flatnonzero(np.diff(touched.indptr)).tolist():
         rivals = touched.indices[touched.indptr[number] : touched.indptr[number + 1]]
         box = found.boxes[number]
         predicted = found.labels[box] == number + 1
         if len(rivals) == 1:
             given[box][predicted] = rivals[0] + 1
-        elif len(rivals) > 1:
+        else:
             given[box][predicted] = _nearest(expected, found, number, np.sort(rivals), spacing_mm)
     return given
 
 
 def _nearest(expected: Lesions, found: Lesions, number: int, rivals: np.ndarray, spacing_mm: Spacing) -> np.ndarray:
-    """For each voxel of one predicted lesion, in C order, the number of the rival that lies nearest."""
+    """For each voxel of one predicted lesion, in C order, the number of the rival that lies nearest.
+
+    One transform gives the distance to whichever is nearest; each rival's own is then taken only where it may be that.
+    """
     box = joint_box(found.boxes[number], *(expected.boxes[rival] for rival in rivals))
     predicted = found.labels[box] == number + 1
     labels = expected.labels[box]
-    nearest = np.zeros(np.count_nonzero(predicted), labels.dtype)
-    nearest_mm = np.full(len(nearest), np.inf, np.float32)
+    is_rival = np.zeros(len(expected) + 1, bool)
+    is_rival[rivals + 1] = True
+    least_mm = edt.edt(~is_rival[labels], anisotropy=spacing_mm) + np.float32(_TIE_MM)
+    farthest_mm = _highest_in_blocks(np.where(predicted, least_mm, np.float32(0)))
+    nearest = np.zeros(labels.shape, labels.dtype)
     for rival in rivals:
-        distance_mm = edt.edt(labels != rival + 1, anisotropy=spacing_mm)[predicted]
-        nearer = distance_mm < nearest_mm - _TIE_MM
-        nearest[nearer], nearest_mm[nearer] = rival + 1, distance_mm[nearer]
-    return nearest
+        part = _reach(expected.boxes[rival], box, farthest_mm, spacing_mm)
+        near = edt.edt(labels[part] != rival + 1, anisotropy=spacing_mm) <= least_mm[part]
+        nearest[part][near & (nearest[part] == 0)] = rival + 1
+    return nearest[predicted]
+
+
+def _highest_in_blocks(values: np.ndarray) -> np.ndarray:
+    for axis, side in enumerate(values.shape):
+        values = np.maximum.reduceat(values, np.arange(0, side, _BLOCK), axis=axis)
+    return values
+
+
+def _reach(rival: Box, box: Box, farthest_mm: np.ndarray, spacing_mm: Spacing) -> Box:
+    """The part of `box`, in blocks, that holds a lesion and every voxel to which it may be nearest.
+
+    It is nearest to none in a block that lies farther from the lesion's own box than `farthest_mm`, the greatest
+    distance there of a voxel from the lesion nearest to it.
+    """
+    gaps = []
+    for own, whole, blocks, step_mm in zip(rival, box, farthest_mm.shape, spacing_mm, strict=True):
+        first = whole.start + _BLOCK * np.arange(blocks)
+        gaps.append(step_mm * np.maximum(0, np.maximum(own.start - (first + _BLOCK - 1), first - (own.stop - 1))))
+    z, y, x = np.ix_(*gaps)
+    reached = bounding_box(z**2 + y**2 + x**2 <= farthest_mm**2)
+    deep, high, wide = (slice(_BLOCK * side.start, _BLOCK * side.stop) for side in reached)
+    return deep, high, wide
 
 
 def _point(zyx: np.ndarray) -> tuple[float, float, float]:

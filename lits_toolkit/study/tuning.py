@@ -6,9 +6,10 @@ threshold is then tried at the CT's own resolution. What is found is written int
 them.
 """
 
+import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,12 @@ from lits_toolkit.data.prepared import open_npz
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json, replacing, write_json
-from lits_toolkit.inference.cascade import Thresholds, find_liver, liver_probability, tumor_probability
+from lits_toolkit.inference.cascade import Thresholds, find_liver, find_tumor, liver_probability, tumor_probability
 from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, TUNED, Model, load_model, weights_fingerprint
-from lits_toolkit.study.sweep import TumorSweep, choose, sweep_liver, sweep_tumor
+from lits_toolkit.study.sweep import TumorSweep, choose, lesion_dice, sweep_liver, sweep_tumor
 from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.settings import REFERENCE
 
@@ -41,6 +42,7 @@ FORGOTTEN = 0.001
 """Probabilities below are kept as 0: no threshold asks for them, and zeros pack well."""
 
 Progress = Callable[[str, str, int], None]
+Scores = dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +55,22 @@ class Tuned:
     cases: tuple[str, ...]
     sweep: "pd.DataFrame"
     """`tuning.csv`: a row for each setting. Columns liver, or tumor and tumor_component: the thresholds; dice_per_case;
-    of the tumour stage also dice_small, dice_medium, dice_large (means over the reference's lesions, NaN without any of
-    that size) and false_alarms (of all cases together); default and chosen, each True in one row."""
+    of the tumour stage also false_alarms (of all cases together); default and chosen, each True in one row."""
+    before: Mapping[str, float]
+    """The scores of the defaults: those of the sweep and, of the tumour stage, dice_small, dice_medium and dice_large,
+    means over the reference's lesions, NaN without any of that size."""
+    after: Mapping[str, float]
+    """Those of what was chosen."""
+
+    @property
+    def default(self) -> dict[str, float]:
+        """The thresholds that were there before."""
+        return _thresholds(self.sweep, "default")
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """As `model.json` has them."""
-        return {name: float(self.after[name]) for name in _thresholds_of(self.stage)}
-
-    @property
-    def before(self) -> Mapping[str, Any]:
-        """The row of the defaults."""
-        return dict(self.sweep[self.sweep["default"]].iloc[0])
-
-    @property
-    def after(self) -> Mapping[str, Any]:
-        """The row that was chosen."""
-        return dict(self.sweep[self.sweep["chosen"]].iloc[0])
+        """Those that were chosen, as `model.json` has them."""
+        return _thresholds(self.sweep, "chosen")
 
 
 def tune(study: Workspace, liver: str, tumor: str, progress: Progress | None = None) -> list[Tuned]:
@@ -88,18 +89,20 @@ def tune(study: Workspace, liver: str, tumor: str, progress: Progress | None = N
     tumor_stage = _Stage.open(study.model("tumor", tumor), "tumor")
     tuned = []
     if liver == REFERENCE:
-        livers = ((case, _reference(case) >= LIVER) for case in map(read_case, cases))
         inside = REFERENCE
+
+        def liver_of(case: Case) -> np.ndarray:
+            return _reference(case) >= LIVER
     else:
         stage = _Stage.open(study.model("liver", liver), "liver")
         tuned.append(_tune_liver(stage, cases, progress))
         thresholds = Thresholds(**tuned[0].thresholds)
-        livers = (
-            (case, find_liver(stage.liver_probability(case, None), case.volume.shape, thresholds))
-            for case in map(read_case, cases)
-        )
         inside = f"{liver} {stage.weights} above {thresholds.liver}"
-    tuned.append(_tune_tumor(tumor_stage, livers, inside, progress))
+
+        def liver_of(case: Case) -> np.ndarray:
+            return find_liver(stage.liver_probability(case, None), case.volume.shape, thresholds)
+
+    tuned.append(_tune_tumor(tumor_stage, cases, liver_of, inside, progress))
     return tuned
 
 
@@ -167,20 +170,22 @@ class _Stage:
             np.savez_compressed(file, probability=probability, made_by=np.array(made_by))
         return probability.astype(np.float32)  # what is read the next time, so that both give the same numbers
 
-    def write(self, sweep: "pd.DataFrame", cases: Sequence[str], record: dict[str, Any]) -> Tuned:
+    def write(
+        self, sweep: "pd.DataFrame", cases: Sequence[CaseFiles], before: Scores, after: Scores, record: dict[str, Any]
+    ) -> Tuned:
         """Keep what was found."""
-        tuned = Tuned(self.model.stage, self.folder.name, self.folder, tuple(cases), sweep)
+        names = tuple(case.name for case in cases)
+        tuned = Tuned(self.model.stage, self.folder.name, self.folder, names, sweep, before, after)
         if weights_fingerprint(self.folder) != self.weights:
             raise SettingError(f"{self.folder} was trained further while it was tuned: tune it again")
         with replacing(self.folder / TABLE) as partial:
             sweep.to_csv(partial, index=False)
-        scores = [name for name in sweep.columns if name.startswith("dice") or name == "false_alarms"]
         record = record | {
-            "cases": list(cases),
+            "cases": list(names),
             "runtime": self.runner.runtime,
             "weights": self.weights,
-            "before": {name: float(tuned.before[name]) for name in scores},
-            "after": {name: float(tuned.after[name]) for name in scores},
+            "before": before,
+            "after": after,
         }
         description = read_json(self.folder / DESCRIPTION)
         found = dict(zip(TUNED, (tuned.thresholds, record), strict=True))
@@ -199,17 +204,22 @@ def _tune_liver(stage: _Stage, cases: Sequence[CaseFiles], progress: Progress | 
     default = STEPS.index(Thresholds.liver)
     (chosen,) = choose(sweep["dice_per_case"].to_numpy(), (default,))
     sweep["default"], sweep["chosen"] = sweep.index == default, sweep.index == chosen
-    return stage.write(sweep, [case.name for case in cases], {})
+    return stage.write(sweep, cases, _scores(sweep, "default"), _scores(sweep, "chosen"), {})
 
 
 def _tune_tumor(
-    stage: _Stage, cases: Iterator[tuple[Case, np.ndarray]], inside: str, progress: Progress | None
+    stage: _Stage,
+    cases: Sequence[CaseFiles],
+    liver_of: Callable[[Case], np.ndarray],
+    inside: str,
+    progress: Progress | None,
 ) -> Tuned:
-    names, swept = [], []
-    for case, liver in cases:
-        names.append(case.name)
+    swept = []
+    for case in map(read_case, cases):
+        liver = liver_of(case)
         probability = from_network_grid(stage.tumor_probability(case, liver, progress), case.volume.shape)
-        swept.append(sweep_tumor(probability, liver, _reference(case) == TUMOR, case.spacing_mm, STEPS, STEPS))
+        swept.append(sweep_tumor(probability, liver, _reference(case) == TUMOR, STEPS, STEPS))
+        del probability
     sweep = _tumor_table(swept)
     default = STEPS.index(Thresholds.tumor), STEPS.index(Thresholds.tumor_component)
     dice = sweep["dice_per_case"].to_numpy().reshape(len(STEPS), len(STEPS))
@@ -217,25 +227,52 @@ def _tune_tumor(
     chosen = choose(np.where(np.tri(len(STEPS), k=-1), np.nan, dice), default)
     for name, place in (("default", default), ("chosen", chosen)):
         sweep[name] = sweep.index == np.ravel_multi_index(place, dice.shape)
-    return stage.write(sweep, names, {"liver": inside})
+    settings = [Thresholds(**_thresholds(sweep, row)) for row in ("default", "chosen")]
+    lesions = []
+    for case in map(read_case, cases):
+        liver = liver_of(case)
+        grid, reference = stage.tumor_probability(case, liver, progress), _reference(case) == TUMOR
+        lesions.append([lesion_dice(reference, find_tumor(grid, liver, t), case.spacing_mm) for t in settings])
+    before, after = (
+        _scores(sweep, row) | _dice_by_size(of_cases)
+        for row, of_cases in zip(("default", "chosen"), zip(*lesions, strict=True), strict=True)
+    )
+    return stage.write(sweep, cases, before, after, {"liver": inside})
 
 
 def _tumor_table(swept: Sequence[TumorSweep]) -> "pd.DataFrame":
     import pandas as pd
 
     tumor, component = np.meshgrid(STEPS, STEPS, indexing="ij")
-    columns = {"tumor": tumor, "tumor_component": component, "dice_per_case": np.mean([s.dice for s in swept], axis=0)}
-    lesions = np.concatenate([case.lesion_dice for case in swept])
-    groups = np.array([size_group(voxels) for case in swept for voxels in case.lesion_voxels])
-    for group in SIZE_GROUPS:
-        own = lesions[groups == group]
-        columns[f"dice_{group}"] = own.mean(axis=0) if len(own) else np.full(tumor.shape, np.nan)
-    columns["false_alarms"] = np.sum([case.false_alarms for case in swept], axis=0)
+    columns = {
+        "tumor": tumor,
+        "tumor_component": component,
+        "dice_per_case": np.mean([case.dice for case in swept], axis=0),
+        "false_alarms": np.sum([case.false_alarms for case in swept], axis=0),
+    }
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
-def _thresholds_of(stage: str) -> tuple[str, ...]:
-    return ("liver",) if stage == "liver" else ("tumor", "tumor_component")
+def _dice_by_size(of_cases: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scores:
+    """From the voxels and the Dice of each case's lesions."""
+    voxels, dice = (np.concatenate(values) for values in zip(*of_cases, strict=True))
+    groups = np.array([size_group(count) for count in voxels])
+    own = {group: dice[groups == group] for group in SIZE_GROUPS}
+    return {f"dice_{group}": float(values.mean()) if len(values) else math.nan for group, values in own.items()}
+
+
+def _thresholds(sweep: "pd.DataFrame", row: str) -> dict[str, float]:
+    """Those of the row that is `default` or `chosen`."""
+    return {name: float(value) for name, value in _row(sweep, row).items() if name in vars(Thresholds())}
+
+
+def _scores(sweep: "pd.DataFrame", row: str) -> Scores:
+    """Likewise its scores."""
+    return {name: float(value) for name, value in _row(sweep, row).items() if name in ("dice_per_case", "false_alarms")}
+
+
+def _row(sweep: "pd.DataFrame", row: str) -> dict[str, Any]:
+    return dict(sweep[sweep[row]].iloc[0])
 
 
 def _reference(case: Case) -> np.ndarray:

@@ -280,3 +280,32 @@ def test_each_predicted_voxel_is_given_to_the_lesion_that_the_definition_says(pa
         {tuple(place) for place in np.argwhere(labels == n).tolist()} for n in range(1, len(literal) + 1)
     ] == literal
     assert labels.max(initial=0) <= len(literal)
+
+
+@given(tumors, spacings, st.sampled_from([1, 2, 3]))
+@settings(max_examples=100, deadline=None)
+def test_where_a_lesion_may_be_the_nearest_is_told_block_by_block(pair, spacing_mm, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        labels = give_prediction(find_lesions(pair[0]), find_lesions(pair[1]), spacing_mm)
+    literal = literal_given(literal_components(pair[0]), literal_components(pair[1]), spacing_mm)
+    assert [
+        {tuple(place) for place in np.argwhere(labels == n).tolist()} for n in range(1, len(literal) + 1)
+    ] == literal
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_prediction_over_dozens_of_lesions_is_split_between_all(seed):
+    """Against a whole transform of each lesion: the first one of the least distance."""
+    random = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(random.normal(size=(20, 50, 60)), 2)
+    reference, spacing_mm = field > 1.8 * field.std(), (2.5, 0.8, 0.8)
+    prediction = np.ones(reference.shape, bool)
+    prediction[random.integers(20), random.integers(50)] = False
+    expected, found = find_lesions(reference), find_lesions(prediction)
+    assert len(expected) > 20
+    far = [ndimage.distance_transform_edt(expected.labels != n + 1, spacing_mm) for n in range(len(expected))]
+    rivals = np.isin(np.arange(len(expected)) + 1, expected.labels[prediction])
+    far_mm = np.where(rivals[:, None, None, None], far, np.inf)
+    nearest = np.argmax(far_mm <= far_mm.min(axis=0) + 1e-3, axis=0) + 1
+    np.testing.assert_array_equal(give_prediction(expected, found, spacing_mm), np.where(prediction, nearest, 0))

@@ -10,7 +10,7 @@ from scipy import ndimage
 from lits_toolkit.inference.cascade import Thresholds, find_liver, find_tumor
 from lits_toolkit.metrics.lesions import find_lesions, score_lesions
 from lits_toolkit.metrics.overlap import count_overlap
-from lits_toolkit.study.sweep import TOLERANCE, choose, sweep_liver, sweep_tumor
+from lits_toolkit.study.sweep import TOLERANCE, choose, lesion_dice, sweep_liver, sweep_tumor
 
 STEPS = (0.2, 0.4, 0.5, 0.7, 0.85)
 SPACING = (2.0, 0.8, 0.8)
@@ -38,7 +38,9 @@ def test_every_score_of_the_tumours_at_each_pair_of_thresholds(seed):
     """Seed 3 has no lesion in the reference."""
     probability, liver = blobs(seed), blobs(seed + 20, width=4) > 0.4
     reference = (blobs(seed + 30, width=1.2) > 0.7) & liver & (seed < 3)
-    swept = sweep_tumor(probability, liver, reference, SPACING, STEPS, STEPS)
+    if seed == 2:
+        reference[-1, -3:, -3:] = True  # outside the liver, where nothing is found
+    swept = sweep_tumor(probability, liver, reference, STEPS, STEPS)
     expected = find_lesions(reference)
     merged = 0
     for row, tumor in enumerate(STEPS):
@@ -48,16 +50,27 @@ def test_every_score_of_the_tumours_at_each_pair_of_thresholds(seed):
             lesions = [score for score in scores if score.kind == "reference"]
             merged += sum(score.matched_voxels > score.intersection_voxels > 0 for score in lesions)
             assert swept.dice[row, column] == pytest.approx(count_overlap(reference, found).dice_per_case)
-            assert swept.lesion_dice[:, row, column].tolist() == pytest.approx([score.dice for score in lesions])
             assert swept.false_alarms[row, column] == len(scores) - len(lesions)
-    assert swept.lesion_voxels.tolist() == expected.voxels.tolist()
+            voxels, dice = lesion_dice(reference, found, SPACING)
+            assert voxels.tolist() == [score.voxels for score in lesions]
+            assert dice.tolist() == pytest.approx([score.dice for score in lesions])
     assert merged or not reference.any()
+
+
+def test_a_liver_that_falls_apart_is_the_larger_of_all_pieces():
+    """The largest piece lies elsewhere at a higher threshold, and so does one that had been the largest before."""
+    probability, reference = np.zeros((2, 1, 1, 30), np.float32)
+    probability[..., :12] = [0.3, 0.9, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]
+    probability[..., 14:20], probability[..., 22:24] = 0.6, 0.8
+    reference[..., 14:24] = 1
+    expected = [0, 2 * 6 / (10 + 6), 2 * 6 / (10 + 6), 2 * 2 / (10 + 2), 0]
+    assert sweep_liver(probability, reference > 0, STEPS).tolist() == pytest.approx(expected)
 
 
 def test_nothing_to_find_and_nothing_found_is_all_right():
     nothing = np.zeros((3, 8, 8), np.float32)
     assert sweep_liver(nothing, nothing > 0, STEPS).tolist() == 5 * [1.0]
-    swept = sweep_tumor(nothing, nothing == 0, nothing > 0, SPACING, STEPS, STEPS)
+    swept = sweep_tumor(nothing, nothing == 0, nothing > 0, STEPS, STEPS)
     assert (swept.dice == 1).all()
     assert not swept.false_alarms.any()
 

@@ -74,7 +74,10 @@ def test_the_whole_sweep_is_kept_beside(tuned_once):
     table = read_tuning(tumor.folder)
     same = table[table["tumor_component"] <= table["tumor"]].groupby("tumor")["dice_per_case"]
     assert (same.nunique() == 1).all()  # a component is always surer than the threshold it was cut at
-    assert tumor.after["tumor_component"] >= tumor.after["tumor"]
+    assert tumor.thresholds["tumor_component"] >= tumor.thresholds["tumor"]
+    for row, scores in (("default", tumor.before), ("chosen", tumor.after)):
+        assert scores["dice_per_case"] == pytest.approx(float(table.loc[table[row], "dice_per_case"].iloc[0]))
+        assert set(scores) == {"dice_per_case", "false_alarms", "dice_small", "dice_medium", "dice_large"}
 
 
 def test_probabilities_are_computed_once_for_the_same_weights_and_the_same_ct(study, monkeypatch):
