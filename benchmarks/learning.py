@@ -8,7 +8,8 @@ memory kept, as `lits demo`. Peers are run as their users run them (`--peers use
 defaults) or as ours are (`--peers ours`).
 
 Each finished run is a row of OUTPUT/runs.csv; the same call goes on where it was stopped. With `--cpu-minutes` time is
-that of all cores together, and other work on the machine hardly matters.
+that of all cores together, and other work on the machine hardly matters. `learning_runs.csv` beside this file has the
+runs of docs/measurements.md; copied to OUTPUT/runs.csv, they are not run again.
 
     python benchmarks/learning.py learning --minutes 15 --seeds 3
 """
