@@ -230,7 +230,7 @@ def _predict(
     with timed(seconds, "write"):
         if task.probability:
             place = task.output / probability_name(files.name, task.probability)
-            write_tumor_probability(found.tumor_probability, grid, place, task.probability, overwrite=True)
+            write_tumor_probability(found.tumor_probability, grid, place, task.probability)
         if task.dicom_seg:
             method = " and ".join(f"{stage} {model.name}" for stage, model in models.items())
             place = task.output / seg_name(files.name)
