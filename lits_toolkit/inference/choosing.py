@@ -48,8 +48,8 @@ def choose(model: Model, windows: np.ndarray) -> Choice:
             run = open_runtime(model, runtime)
             found = _first(run, some)
             seconds = _timed(run, some)[1]
-        except (LitsError, RuntimeError) as error:  # OpenVINO's own are RuntimeErrors
-            notes.append(f"{runtime}: {str(error).splitlines()[0]}")
+        except (LitsError, RuntimeError, MemoryError) as error:  # OpenVINO's own are RuntimeErrors
+            notes.append(f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}")
             continue
         complaint = disagreement(runtime, expected, found)
         if complaint:
