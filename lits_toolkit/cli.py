@@ -336,6 +336,7 @@ def predict(
     from lits_toolkit.inference.cascade import thresholds_of
     from lits_toolkit.inference.estimate import estimate_memory_gb
     from lits_toolkit.inference.predict import Prediction, predict_cases
+    from lits_toolkit.inference.settings import PredictSettings
     from lits_toolkit.models.storage import load_model
 
     tumor_model = load_model(study.model("tumor", tumor))
@@ -343,6 +344,13 @@ def predict(
     given = {"liver": threshold_liver, "tumor": threshold_tumor, "tumor_component": threshold_tumor_component}
     thresholds = replace(
         thresholds_of(tumor_model, liver_model), **{name: value for name, value in given.items() if value is not None}
+    )
+    settings = PredictSettings(
+        thresholds,
+        runtime=runtime,
+        box=box,
+        probability=None if probability == "none" else probability,
+        dicom_seg=dicom_seg,
     )
     memory = estimate_memory_gb(cases, [model for model in (liver_model, tumor_model) if model], jobs)
     print(f"{_count(len(cases), 'case')}, up to {memory:.1f} GB of memory")
@@ -367,15 +375,11 @@ def predict(
             folder,
             tumor_model,
             liver_model,
-            thresholds,
+            settings,
             overwrite=overwrite,
+            n_jobs=jobs,
             progress=show,
             done=tell,
-            runtime=runtime,
-            box=box,
-            probability=None if probability == "none" else probability,
-            dicom_seg=dicom_seg,
-            n_jobs=jobs,
         )
     if len(predictions) > len(made):
         print(f"{_count(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
