@@ -55,9 +55,6 @@ def predict(
     """
     from dataclasses import replace
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from lits_toolkit.data.layouts import find_cases
     from lits_toolkit.study.workspace import Workspace
 
@@ -88,21 +85,16 @@ def predict(
     memory = estimate_memory_gb(cases, [model for model in (liver_model, tumor_model) if model], jobs)
     print(f"{count(len(cases), 'case')}, up to {memory:.1f} GB of memory")
     made = []
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("predicting", total=None)
 
-        def show(name: str, stage: str, slices: int) -> None:
-            bar.update(task, advance=slices, description=f"{name}: {stage}")
+    def tell(found: Prediction) -> None:
+        made.append(found)
+        volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
+        lesions = count(len(found.lesions), "lesion")
+        print(f"{folder / found.mask}: {volumes}, {lesions}, {sum(found.seconds.values()):.1f} s")
+        for warning in found.warnings:
+            print(f"  warning: {warning}")
 
-        def tell(found: Prediction) -> None:
-            made.append(found)
-            volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
-            lesions = count(len(found.lesions), "lesion")
-            print(f"{folder / found.mask}: {volumes}, {lesions}, {sum(found.seconds.values()):.1f} s")
-            for warning in found.warnings:
-                print(f"  warning: {warning}")
-
+    with slices_bar("predicting") as show:
         predictions = predict_cases(
             cases,
             folder,

@@ -251,11 +251,12 @@ def trained(tmp_path):
 
 
 def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_path, trained):
-    predict_cases([cases[0], cases[2]], tmp_path / "one", *trained)
+    settings = PredictSettings(runtime="torch")  # each process would try all others anew
+    predict_cases([cases[0], cases[2]], tmp_path / "one", *trained, settings)
     cases[1].volume.write_text("this is text")
     seen = []
     with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
-        predict_cases(cases, tmp_path / "two", *trained, n_jobs=2, done=lambda found: seen.append(found.case))
+        predict_cases(cases, tmp_path / "two", *trained, settings, n_jobs=2, done=lambda found: seen.append(found.case))
     assert seen == ["volume-0", "volume-2"]
     for name in ("segmentation-0.nii.gz", "segmentation-2.nii.gz"):
         np.testing.assert_array_equal(read_mask(tmp_path / "two" / name), read_mask(tmp_path / "one" / name))
@@ -269,28 +270,31 @@ def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_
 
 
 def test_a_process_that_outlives_a_call_takes_the_models_that_are_there_now(cases, tmp_path, trained):
-    predict_cases(cases, tmp_path / "before", *trained, n_jobs=2)
+    settings = PredictSettings(runtime="torch", probability="float16")
+    predict_cases(cases, tmp_path / "before", *trained, settings, n_jobs=2)
     torch.manual_seed(2)
     for old in trained:
         save_model(old.folder, build_model(old.name), old.description)
     again = tuple(load_model(old.folder) for old in trained)
     with pytest.raises(OutputError, match=r"other models or settings \(weights\)"):
-        predict_cases(cases, tmp_path / "before", *again, n_jobs=2)
-    together = predict_cases(cases, tmp_path / "after", *again, n_jobs=2)
-    assert [found.lesions for found in together] == [
-        found.lesions for found in predict_cases(cases, tmp_path / "alone", *again)
-    ]
+        predict_cases(cases, tmp_path / "before", *again, settings, n_jobs=2)
+    predict_cases(cases, tmp_path / "after", *again, settings, n_jobs=2)
+    predict_cases(cases, tmp_path / "alone", *again, settings)
     for case in cases:
-        name = case.name.replace("volume", "segmentation") + ".nii.gz"
-        np.testing.assert_array_equal(read_mask(tmp_path / "after" / name), read_mask(tmp_path / "alone" / name))
+        before, after, alone = (
+            np.load(tmp_path / folder / "probabilities" / f"{case.name}.npy") for folder in ("before", "after", "alone")
+        )
+        np.testing.assert_allclose(after, alone, atol=1e-3)
+        assert np.abs(before.astype(float) - alone).max() > 0.01
 
 
 def test_tuning_that_leaves_the_thresholds_keeps_the_masks(cases, tmp_path, trained, predicted):
     tumor, liver = trained
-    predict_cases(cases[:1], tmp_path / "out", tumor, liver)
+    settings = PredictSettings(runtime="torch")
+    predict_cases(cases[:1], tmp_path / "out", tumor, liver, settings)
     tuned = replace(tumor, description=tumor.description | {"tuning": {"cases": ["volume-3"]}})
-    predict_cases(cases[:1], tmp_path / "out", tuned, liver)
+    predict_cases(cases[:1], tmp_path / "out", tuned, liver, settings)
     assert predicted == ["volume-0"]
     tuned = replace(tumor, description=tumor.description | {"thresholds": {"tumor": 0.9}})
     with pytest.raises(OutputError, match=r"other models or settings \(thresholds\)"):
-        predict_cases(cases[:1], tmp_path / "out", tuned, liver)
+        predict_cases(cases[:1], tmp_path / "out", tuned, liver, settings)
