@@ -39,7 +39,7 @@ from lits_toolkit.inference.resume import (
 from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.inference.windows import is_out_of_memory
-from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.models.memory import keep_large_allocations, return_allocations
 from lits_toolkit.models.storage import Model, load_model
 
 Runners = tuple[Runner, Runner | None]
@@ -152,7 +152,10 @@ def _in_worker(
 
     torch.set_num_threads(threads)
     keep_large_allocations()
-    return _attempt(case, source, task, _reopen(*folders, task), None)
+    try:
+        return _attempt(case, source, task, _reopen(*folders, task), None)
+    finally:
+        return_allocations()
 
 
 @lru_cache(maxsize=1)
