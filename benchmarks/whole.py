@@ -51,14 +51,16 @@ def predict(arguments: argparse.Namespace) -> dict:
     from lits_toolkit.data.case import CaseFiles
     from lits_toolkit.inference.estimate import estimate_memory_gb
     from lits_toolkit.inference.predict import predict_cases
+    from lits_toolkit.inference.settings import PredictSettings
     from lits_toolkit.models.storage import load_model
     from lits_toolkit.study.workspace import Workspace
 
     study = Workspace(arguments.workspace)
     models = [load_model(study.model(stage, getattr(arguments, stage))) for stage in ("tumor", "liver")]
+    settings = PredictSettings(runtime=arguments.runtime, box=arguments.box)
     case = CaseFiles("volume-0", arguments.predict)
     with tempfile.TemporaryDirectory() as folder:
-        (found,) = predict_cases([case], folder, *models, runtime=arguments.runtime, box=arguments.box)
+        (found,) = predict_cases([case], folder, *models, settings)
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": found.seconds,

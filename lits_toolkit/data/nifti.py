@@ -140,8 +140,9 @@ def _encoded(array: np.ndarray, grid: Grid, path: str | Path, slope: float = 1) 
     start = io.BytesIO()
     image.header.write_to(start)
     yield start.getvalue().ljust(int(image.header.get_data_offset()), b"\0")
+    dtype = image.get_data_dtype()  # with the byte order of the header, which a CT's own may have swapped
     for k in range(voxels.shape[2]):
-        yield voxels[:, :, k].tobytes(order="F")
+        yield voxels[:, :, k].astype(dtype, copy=False).tobytes(order="F")
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lits_toolkit.errors import LitsError
-from lits_toolkit.inference.runtimes import Run, open_runtime
+from lits_toolkit.inference.runtimes import INT8, Run, open_runtime
 from lits_toolkit.models.storage import Model
 
 LARGEST_DIFFERENCE = 1e-3
 """Of a probability, between runtimes that both compute in fp32: other sums give 1e-6, a wrong operation gives 0.1."""
-CHANGED_OF_OBJECT = {"openvino-bf16": 0.01, "openvino-int8": 0.05}
+CHANGED_OF_OBJECT = {"openvino-bf16": 0.01, INT8: 0.05}
 """Of coarser numbers: share of the object's voxels that may change side. It is one minus the Dice of the two masks; the
 hundredth is what int8 may cost in Dice, and int8 itself has been held against that on whole validation cases."""
 CHANGED_OF_BATCH = 1e-3
@@ -48,8 +48,8 @@ def choose(model: Model, windows: np.ndarray) -> Choice:
             run = open_runtime(model, runtime)
             found = _first(run, some)
             seconds = _timed(run, some)[1]
-        except (LitsError, RuntimeError) as error:  # OpenVINO's own are RuntimeErrors
-            notes.append(f"{runtime}: {str(error).splitlines()[0]}")
+        except (LitsError, RuntimeError, MemoryError) as error:  # OpenVINO's own are RuntimeErrors
+            notes.append(f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}")
             continue
         complaint = disagreement(runtime, expected, found)
         if complaint:
@@ -86,7 +86,7 @@ def _candidates(model: Model, notes: list[str]) -> list[str]:
         notes.append("openvino: the model is on a GPU")
         return []
     reasons = {
-        "openvino-int8": why_not_int8(model),
+        INT8: why_not_int8(model),
         "openvino-bf16": "" if has_bf16() else "this processor has no bfloat16 instructions",
         "openvino": "",
     }

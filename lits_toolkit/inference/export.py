@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import InputError, OutputError
 from lits_toolkit.files import replacing, write_json
-from lits_toolkit.inference.cascade import Thresholds
+from lits_toolkit.inference.cascade import THRESHOLDS_OF, thresholds_of
 from lits_toolkit.models.storage import Model
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def describe(model: Model) -> dict[str, Any]:
     """What another program has to do to a CT before the network and with what comes out of it."""
     three = model.network.dimensions == 3
     reach, size, (low, high) = REACH[model.network.dimensions], model.size, model.window
-    thresholds = model.description.get("thresholds") or vars(Thresholds())
+    own = thresholds_of(model)
     return {
         "model": model.name,
         "stage": model.stage,
@@ -90,7 +90,7 @@ def describe(model: Model) -> dict[str, Any]:
             f"{'slices' if three else 'slice'} of each window, 0 to 1",
         },
         "postprocessing": {
-            "thresholds": thresholds,
+            "thresholds": {name: getattr(own, name) for name in THRESHOLDS_OF[model.stage]},
             "liver": "resize back, above the threshold, the largest face-connected component",
             "tumor": "resize back, above the threshold, inside the liver; face-connected components whose highest "
             "probability stays below tumor_component go",

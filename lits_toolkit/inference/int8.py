@@ -1,5 +1,6 @@
 """A model's int8 weights: made by NNCF from calibration windows, kept in the model's folder with what they cost."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,6 +113,16 @@ def why_not_int8(model: Model) -> str:
     assert model.folder is not None
     record = read_json(model.folder / FOLDER / RECORD)
     return "" if record["accepted"] else str(record["verdict"])
+
+
+def int8_fingerprint(model: Model) -> str:
+    """A hash of the int8 weights that `auto` may take, by which other ones of the same model are told; "" without."""
+    if why_not_int8(model):
+        return ""
+    assert model.folder is not None
+    path = model.folder / FOLDER / GRAPH
+    files = (each.read_bytes() for each in (path, path.with_suffix(".bin")) if each.is_file())
+    return hashlib.blake2b(b"".join(files), digest_size=16).hexdigest()
 
 
 def _missing(model: Model) -> str:

@@ -4,12 +4,12 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.inference.openvino_runtime import probability_network
 from lits_toolkit.inference.runtimes import require_extra
+from lits_toolkit.models.machine import usable_threads
 
 if TYPE_CHECKING:
     from lits_toolkit.inference.runtimes import Run
@@ -73,6 +73,6 @@ def open_onnx(content: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = joblib.cpu_count()
+    options.intra_op_num_threads = usable_threads()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

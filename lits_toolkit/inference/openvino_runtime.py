@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import joblib
 import numpy as np
 
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import SettingError
+from lits_toolkit.models.machine import usable_threads
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -77,7 +77,7 @@ def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
     if precision == "bf16" and not has_bf16():
         raise SettingError("openvino-bf16: this processor has no bfloat16 instructions; take openvino")
     core = ov.Core()
-    threads = _threads()
+    threads = usable_threads()
     streams = min(threads, MOST_STREAMS)
     settings = {
         "NUM_STREAMS": streams,
@@ -103,9 +103,3 @@ def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
         return np.concatenate([request.get_output_tensor(0).data for request, _ in busy])
 
     return run
-
-
-def _threads() -> int:
-    import torch
-
-    return min(joblib.cpu_count(), torch.get_num_threads())

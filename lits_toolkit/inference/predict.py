@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -16,10 +15,9 @@ from lits_toolkit.data.nifti import is_nifti, write_mask
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.files import output_folder, remove, remove_partials, write_json
-from lits_toolkit.inference.cascade import Thresholds, resize_scan, segment, thresholds_of, timed
+from lits_toolkit.inference.cascade import resize_scan, segment, thresholds_of, timed
 from lits_toolkit.inference.record import (
     Prediction,
-    Probability,
     measure_mask,
     probability_name,
     record_name,
@@ -28,16 +26,20 @@ from lits_toolkit.inference.record import (
 )
 from lits_toolkit.inference.resume import (
     RECORD,
+    Source,
     Task,
     describe_method,
     describe_source,
     find_kept,
     method_fingerprint,
+    remove_stale,
     require_free,
     require_same_method,
 )
 from lits_toolkit.inference.runtimes import Runner, open_model
-from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.inference.settings import PredictSettings
+from lits_toolkit.inference.windows import is_out_of_memory
+from lits_toolkit.models.memory import keep_large_allocations, return_allocations
 from lits_toolkit.models.storage import Model, load_model
 
 Runners = tuple[Runner, Runner | None]
@@ -49,17 +51,12 @@ def predict_cases(
     output: str | Path,
     tumor_model: Model,
     liver_model: Model | None = None,
-    thresholds: Thresholds | None = None,
-    batch_size: int = 8,
+    settings: PredictSettings | None = None,
+    *,
     overwrite: bool = False,
+    n_jobs: int = 1,
     progress: Progress | None = None,
     done: Callable[[Prediction], None] | None = None,
-    *,
-    runtime: str = "auto",
-    box: bool = False,
-    probability: Probability | None = None,
-    dicom_seg: bool = False,
-    n_jobs: int = 1,
 ) -> list[Prediction]:
     """Predict each case and write its mask, in the CT's own grid, into `output`, with a JSON of what it holds beside.
 
@@ -71,16 +68,11 @@ def predict_cases(
         output: The folder for masks, JSONs, and `predictions.json`, which says by what they were made.
         tumor_model: The second stage.
         liver_model: The first stage.
-        thresholds: None for the models' own.
-        batch_size: Samples that a network sees at once; halved where memory does not hold so many.
+        settings: The defaults of PredictSettings unless given.
         overwrite: Replace what is there.
+        n_jobs: Cases at a time, each in a process of its own that opens the models from their folders.
         progress: Called with case, stage and slices just done, where cases are done one at a time.
         done: Called with each new prediction.
-        runtime: What runs the networks (`inference.runtimes`).
-        box: Show the tumour stage the liver's box alone.
-        probability: Also write the probability of tumour, into `output/probabilities`.
-        dicom_seg: Also write a DICOM-SEG of each case, all of which have to be DICOM series.
-        n_jobs: Cases at a time, each in a process of its own that opens the models from their folders.
 
     Raises:
         OutputError: A mask is there that this call would not have made, or `output` has predictions of other models;
@@ -90,10 +82,11 @@ def predict_cases(
             computed. Or some cases could not be predicted; told after all others are done.
     """
     output = Path(output)
-    _require_fitting(cases, tumor_model, liver_model, dicom_seg, n_jobs)
-    thresholds = thresholds or thresholds_of(tumor_model, liver_model)
-    method = describe_method(tumor_model, liver_model, thresholds, runtime, box)
-    task = Task(output, method_fingerprint(method), thresholds, runtime, batch_size, box, probability, dicom_seg)
+    settings = settings or PredictSettings()
+    _require_fitting(cases, tumor_model, liver_model, settings.dicom_seg, n_jobs)
+    thresholds = settings.thresholds or thresholds_of(tumor_model, liver_model)
+    method = describe_method(tumor_model, liver_model, thresholds, settings)
+    task = Task(output, method_fingerprint(method), thresholds, settings)
     sources = {case.name: describe_source(case, with_reference=liver_model is None) for case in cases}
     if not overwrite:
         require_same_method(output, method)
@@ -120,7 +113,7 @@ def predict_cases(
 
 def _predicted(
     cases: Sequence[CaseFiles],
-    sources: dict[str, list[list[Any]]],
+    sources: dict[str, Source],
     task: Task,
     tumor_model: Model,
     liver_model: Model | None,
@@ -131,7 +124,7 @@ def _predicted(
     n_jobs = min(n_jobs, len(cases))
     if n_jobs <= 1:
         keep_large_allocations()
-        runners = _open(tumor_model, liver_model, task.runtime) if cases else None
+        runners = _open(tumor_model, liver_model, task.settings.runtime) if cases else None
         for case in cases:
             assert runners is not None
             yield _attempt(case, sources[case.name], task, runners, progress)
@@ -150,7 +143,7 @@ def _predicted(
 
 def _in_worker(
     case: CaseFiles,
-    source: list[list[Any]],
+    source: Source,
     task: Task,
     folders: tuple[Path, Path | None],
     threads: int,
@@ -159,12 +152,16 @@ def _in_worker(
 
     torch.set_num_threads(threads)
     keep_large_allocations()
-    return _attempt(case, source, task, _reopen(*folders, task.runtime), None)
+    try:
+        return _attempt(case, source, task, _reopen(*folders, task), None)
+    finally:
+        return_allocations()
 
 
 @lru_cache(maxsize=1)
-def _reopen(tumor: Path, liver: Path | None, runtime: str) -> Runners:
-    return _open(load_model(tumor), None if liver is None else load_model(liver), runtime)
+def _reopen(tumor: Path, liver: Path | None, task: Task) -> Runners:
+    """The models, for all cases of a task: a process outlives it, and may find others in the same folders then."""
+    return _open(load_model(tumor), None if liver is None else load_model(liver), task.settings.runtime)
 
 
 def _open(tumor_model: Model, liver_model: Model | None, runtime: str) -> Runners:
@@ -172,7 +169,7 @@ def _open(tumor_model: Model, liver_model: Model | None, runtime: str) -> Runner
 
 
 def _attempt(
-    files: CaseFiles, source: list[list[Any]], task: Task, runners: Runners, progress: Progress | None
+    files: CaseFiles, source: Source, task: Task, runners: Runners, progress: Progress | None
 ) -> Prediction | str:
     """A case's prediction, or in words why there is none; what would stop all others too is raised."""
     try:
@@ -181,13 +178,13 @@ def _attempt(
         raise
     except LitsError as error:
         return str(error)
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         return f"{files.volume} needs more memory than there is: close other programs, or take fewer --jobs"
 
 
-def _predict(
-    files: CaseFiles, source: list[list[Any]], task: Task, runners: Runners, progress: Progress | None
-) -> Prediction:
+def _predict(files: CaseFiles, source: Source, task: Task, runners: Runners, progress: Progress | None) -> Prediction:
     seconds: dict[str, float] = {}
     tumor_runner, liver_runner = runners
     models = {"tumor": tumor_runner.model} | ({"liver": liver_runner.model} if liver_runner else {})
@@ -199,7 +196,8 @@ def _predict(
         scan = resize_scan(case.volume, *models.values())
         del case  # the largest array of all, which nobody needs any more
     report = None if progress is None else partial(progress, files.name)
-    found = segment(scan, tumor_runner, liver_runner, liver, task.thresholds, task.batch_size, report, task.box)
+    batch_size, box = task.settings.batch_size, task.settings.box
+    found = segment(scan, tumor_runner, liver_runner, liver, task.thresholds, batch_size, report, box)
     seconds |= found.seconds
     with timed(seconds, "measure"):
         liver_ml, tumor_ml, lesions = measure_mask(found.mask, grid)
@@ -220,18 +218,19 @@ def _predict(
             if runner
         },
         thresholds=vars(task.thresholds),
-        box=task.box,
+        box=box,
         method=task.method,
         source=source,
     )
     # First the record: a mask without one is somebody else's, a record without a mask is work to do.
+    remove_stale(files.name, source, task)
     remove(mask)
     write_json(task.output / record_name(files.name), asdict(prediction))
     with timed(seconds, "write"):
-        if task.probability:
-            place = task.output / probability_name(files.name, task.probability)
-            write_tumor_probability(found.tumor_probability, grid, place, task.probability, overwrite=True)
-        if task.dicom_seg:
+        if task.settings.probability:
+            place = task.output / probability_name(files.name, task.settings.probability)
+            write_tumor_probability(found.tumor_probability, grid, place, task.settings.probability)
+        if task.settings.dicom_seg:
             method = " and ".join(f"{stage} {model.name}" for stage, model in models.items())
             place = task.output / seg_name(files.name)
             write_dicom_seg(found.mask, grid, (files.volume, files.series), place, method, overwrite=True)

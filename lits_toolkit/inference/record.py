@@ -121,12 +121,10 @@ def measure_mask(mask: np.ndarray, grid: Grid) -> tuple[float, float, list[Found
     return liver * voxel_ml, sum(lesion.volume_ml for lesion in found), found
 
 
-def write_tumor_probability(
-    probability: np.ndarray, grid: Grid, path: Path, kind: Probability, overwrite: bool = False
-) -> None:
+def write_tumor_probability(probability: np.ndarray, grid: Grid, path: Path, kind: Probability) -> None:
     """Write (z, size, size) float32 on the network's grid onto the CT's, a few slices at a time.
 
-    Raises OutputError where the file is there and `overwrite` is False, or cannot be written.
+    A file that is there is replaced. Raises OutputError where it cannot be written.
     """
     shape = grid.axial_shape
     slabs = slabs_from_network_grid(probability, shape, np.arange(len(probability)))
@@ -134,7 +132,7 @@ def write_tumor_probability(
         steps = np.empty(shape, np.uint8)
         for slices, slab in slabs:
             steps[slices] = np.rint(slab * 255)
-        write_probability(steps, grid, path, overwrite)
+        write_probability(steps, grid, path, overwrite=True)
         return
     with replacing(path) as partial, partial.open("wb") as file:
         np.lib.format.write_array_header_1_0(

@@ -9,20 +9,24 @@ from typing import Any
 
 from lits_toolkit.data.case import CaseFiles, mask_file_name
 from lits_toolkit.errors import OutputError
-from lits_toolkit.files import read_json
+from lits_toolkit.files import read_json, remove
 from lits_toolkit.inference.cascade import Thresholds
+from lits_toolkit.inference.int8 import int8_fingerprint
 from lits_toolkit.inference.record import (
     Prediction,
-    Probability,
     probability_name,
     read_prediction,
     record_name,
     seg_name,
 )
-from lits_toolkit.models.storage import Model
+from lits_toolkit.inference.runtimes import AUTO, INT8
+from lits_toolkit.inference.settings import PredictSettings
+from lits_toolkit.models.storage import TUNED, Model, weights_fingerprint
 
 RECORD = "predictions.json"
 """By which models, and with what settings, a folder's masks were made."""
+Source = list[list[Any]]
+"""Path, size and time of change of each of the files that a case was read from."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +35,45 @@ class Task:
 
     output: Path
     method: str
+    """Its fingerprint."""
     thresholds: Thresholds
-    runtime: str
-    batch_size: int
-    box: bool
-    probability: Probability | None
-    dicom_seg: bool
+    settings: PredictSettings
 
     def made_of(self, case: str) -> list[Path]:
         """The files of a case, the mask first."""
         names = [mask_file_name(case)]
-        if self.probability:
-            names.append(probability_name(case, self.probability))
-        if self.dicom_seg:
+        if self.settings.probability:
+            names.append(probability_name(case, self.settings.probability))
+        if self.settings.dicom_seg:
             names.append(seg_name(case))
         return [self.output / name for name in names]
 
+    def made_before(self, case: str, source: Source) -> Prediction | None:
+        """What the record says of a case, where this very method made it of these files."""
+        made = read_prediction(self.output / record_name(case))
+        return made if made is not None and (made.method, made.source) == (self.method, source) else None
+
 
 def describe_method(
-    tumor_model: Model, liver_model: Model | None, thresholds: Thresholds, runtime: str, box: bool
+    tumor_model: Model, liver_model: Model | None, thresholds: Thresholds, settings: PredictSettings
 ) -> dict[str, Any]:
-    """What makes one prediction another than the next: the models, whole, and the settings."""
+    """What makes one prediction another than the next: the models, whole, and the settings.
+
+    Thresholds stand by themselves, not in the models that hold them. Int8 weights are there wherever they may be taken.
+    """
+    models = {"tumor": tumor_model} | ({"liver": liver_model} if liver_model else {})
+    own = {
+        stage: {name: value for name, value in model.description.items() if name not in TUNED}
+        for stage, model in models.items()
+    }
     return {
-        "liver_model": liver_model.description if liver_model else "reference",
-        "tumor_model": tumor_model.description,
+        "liver_model": own.get("liver", "reference"),
+        "tumor_model": own["tumor"],
+        "weights": {stage: weights_fingerprint(model.folder) for stage, model in models.items() if model.folder},
+        "int8": {stage: int8_fingerprint(model) for stage, model in models.items() if settings.runtime in (AUTO, INT8)},
         "thresholds": vars(thresholds),
-        "runtime": runtime,
-        "box": box,
+        "runtime": settings.runtime,
+        "box": settings.box,
     }
 
 
@@ -68,34 +84,54 @@ def method_fingerprint(method: dict[str, Any]) -> str:
 
 def require_same_method(output: Path, method: dict[str, Any]) -> None:
     """OutputError where a folder has predictions of another method."""
-    # compared as JSON, from which a tuple comes back as a list
-    if (output / RECORD).is_file() and read_json(output / RECORD) != json.loads(json.dumps(method)):
-        raise OutputError(f"{output} has predictions of other models: give another folder, or --overwrite")
+    if not (output / RECORD).is_file():
+        return
+    made, asked = read_json(output / RECORD), json.loads(json.dumps(method))  # from which a tuple comes back as a list
+    if made != asked:
+        made = made if isinstance(made, dict) else {}
+        others = ", ".join(name.replace("_", " ") for name in asked if made.get(name) != asked[name])
+        raise OutputError(
+            f"{output} has predictions of other models or settings ({others}): give another folder, or --overwrite"
+        )
 
 
-def find_kept(sources: dict[str, list[list[Any]]], task: Task) -> dict[str, Prediction]:
+def find_kept(sources: dict[str, Source], task: Task) -> dict[str, Prediction]:
     """What this very method has made of these files before, by case."""
     kept = {}
     for case, source in sources.items():
-        made = read_prediction(task.output / record_name(case))
-        if made and (made.method, made.source) == (task.method, source) and all(map(Path.is_file, task.made_of(case))):
+        made = task.made_before(case, source)
+        if made and all(map(Path.is_file, task.made_of(case))):
             kept[case] = made
     return kept
 
 
-def require_free(cases: Sequence[CaseFiles], sources: dict[str, list[list[Any]]], task: Task) -> None:
+def remove_stale(case: str, source: Source, task: Task) -> None:
+    """Delete what another method, or another CT, has left of a case: this call writes only a part of it anew."""
+    if task.made_before(case, source) is None:
+        extras = (probability_name(case, "uint8"), probability_name(case, "float16"), seg_name(case))
+        for name in (mask_file_name(case), *extras):
+            remove(task.output / name)
+
+
+def require_free(cases: Sequence[CaseFiles], sources: dict[str, Source], task: Task) -> None:
     """OutputError where a case has a mask already that this method did not make of these files."""
     taken = []
     for case in cases:
-        made = read_prediction(task.output / record_name(case.name))
-        ours = made is not None and (made.method, made.source) == (task.method, sources[case.name])
-        if not ours and task.made_of(case.name)[0].exists():
-            taken.append(mask_file_name(case.name))
+        mask = task.made_of(case.name)[0]
+        if mask.exists() and task.made_before(case.name, sources[case.name]) is None:
+            taken.append(mask.name)
     if taken:
         raise OutputError(f"{task.output} already has {', '.join(taken)}: give another folder, or --overwrite")
 
 
-def describe_source(files: CaseFiles, with_reference: bool) -> list[list[Any]]:
-    """Path, size and time of change of the files of a case that are read."""
+def describe_source(files: CaseFiles, with_reference: bool) -> Source:
+    """Path, size and time of change of the files of a case that are read; of a folder those of all that it holds."""
     paths = [files.volume, files.reference] if with_reference and files.reference else [files.volume]
-    return [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return [[str(path.resolve()), *_size_and_change(path)] for path in paths]
+
+
+def _size_and_change(path: Path) -> tuple[int, int]:
+    """Bytes, and the last time of change in ns: of a folder, whose own says nothing of a slice that is replaced."""
+    parts = [path, *(path.rglob("*") if path.is_dir() else ())]
+    found = [part.stat() for part in parts]
+    return sum(each.st_size for each in found), max(each.st_mtime_ns for each in found)

@@ -15,7 +15,8 @@ Run = Callable[[np.ndarray], np.ndarray]
 middle slices, (b, 1, y, x) float32 or (b, 4, y, x)."""
 
 AUTO = "auto"
-RUNTIMES = ("torch", "torch-bf16", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime")
+INT8 = "openvino-int8"
+RUNTIMES = ("torch", "torch-bf16", "openvino", "openvino-bf16", INT8, "onnxruntime")
 
 
 @dataclass(eq=False)
@@ -80,7 +81,7 @@ def open_runtime(model: Model, runtime: str) -> Run:
         return run_onnx(model)
     from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
 
-    if runtime == "openvino-int8":
+    if runtime == INT8:
         from lits_toolkit.inference.int8 import read_int8
 
         stored = read_int8(model)

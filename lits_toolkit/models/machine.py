@@ -1,6 +1,5 @@
 """What this machine can do at most, measured: the rates below which no network can stay."""
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ class Machine:
 
 def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5) -> Machine:
     """Multiply two matrices of `side` × `side` and copy so many bytes; the fastest run counts, since it is a limit."""
+    import joblib
     import torch
 
     left, right = torch.rand(2, side, side)
@@ -41,7 +41,15 @@ def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5
     source = torch.ones(copied_bytes // 4)
     target = torch.empty_like(source)
     moved = 2 * copied_bytes / min(durations(lambda: target.copy_(source), repeat, warm_up=True))
-    return Machine(cpu_name(), _cores(), torch.get_num_threads(), torch.__version__, flops, moved)
+    return Machine(cpu_name(), joblib.cpu_count(), torch.get_num_threads(), torch.__version__, flops, moved)
+
+
+def usable_threads() -> int:
+    """As many as torch takes, so that cases predicted at once share the processors in every runtime."""
+    import joblib
+    import torch
+
+    return min(joblib.cpu_count(), torch.get_num_threads())
 
 
 def counted(number: int, noun: str) -> str:
@@ -57,9 +65,3 @@ def cpu_name() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -20,7 +20,7 @@ from lits_toolkit.data.network_grid import WINDOW
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import read_json, replacing, write_json
-from lits_toolkit.inference.runtimes import Runner, open_model
+from lits_toolkit.inference.runtimes import INT8, Runner, open_model
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import ConvolutionCost, count_convolutions, input_shape
 from lits_toolkit.models.encoders import encoders
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Work = Literal["training", "prediction"]
 WORKS: tuple[Work, ...] = ("training", "prediction")
-TORCH, INT8 = "torch", "openvino-int8"
+TORCH = "torch"
 FLOOR = "floor"
 DISSERTATION = "dissertation"
 THEIR_MACHINE = (

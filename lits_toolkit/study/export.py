@@ -55,7 +55,7 @@ def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
     """
     from lits_toolkit.inference.int8 import quantise, store_int8
     from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
-    from lits_toolkit.inference.runtimes import Runner
+    from lits_toolkit.inference.runtimes import INT8, Runner
     from lits_toolkit.training.samples import CaseDataset
     from lits_toolkit.training.validation import measure_dice
 
@@ -72,7 +72,7 @@ def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
     quantised = quantise(graph, windows)
     fp32, int8 = (
         measure_dice(Runner(model, name, run_openvino(each, "f32")), cases.originals, cases.validation_livers)
-        for name, each in (("openvino", graph), ("openvino-int8", quantised))
+        for name, each in (("openvino", graph), (INT8, quantised))
     )
     measure = "dice_per_case" if math.isnan(fp32.dice_small) else "dice_small"
     before, after = getattr(fp32, measure), getattr(int8, measure)

@@ -75,6 +75,18 @@ def test_slope_and_intercept_give_rounded_hu(tmp_path):
     assert case.volume.max() == round(-1000 + 0.5 * 23)
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_volume_written_onto_a_big_endian_cts_header_keeps_its_numbers(tmp_path, ending):
+    hu = np.arange(-12, 12, dtype=np.int16).reshape(2, 3, 4)
+    nib.save(
+        nib.Nifti1Image(hu.astype(">i2"), np.diag([-1, -1, 1, 1]), nib.Nifti1Header(endianness=">")), tmp_path / "a.nii"
+    )
+    assert (tmp_path / "a.nii").read_bytes()[:4] == b"\0\0\1\x5c"  # the header's size, highest byte first
+    case = read_case(tmp_path / "a.nii")
+    write_volume(case.volume, case.grid, tmp_path / f"b{ending}")
+    np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / f"b{ending}").dataobj), hu)
+
+
 def test_labels_stay_integers(tmp_path):
     write(tmp_path / "m.nii", np.full((2, 2, 2), 1.9999, np.float32))
     assert (read_mask(tmp_path / "m.nii") == 2).all()

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.inference.cascade import liver_probability, tumor_probability
+from lits_toolkit.inference.cascade import Thresholds, liver_probability, tumor_probability
 from lits_toolkit.inference.export import export_model
 from lits_toolkit.inference.int8 import FOLDER, RECORD, quantise, read_int8, store_int8
 from lits_toolkit.inference.onnx_runtime import open_onnx
 from lits_toolkit.inference.openvino_runtime import to_openvino
+from lits_toolkit.inference.resume import describe_method
 from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.network import Network
 from lits_toolkit.models.storage import WEIGHTS, Model, weights_fingerprint
@@ -151,6 +153,20 @@ def test_int8_is_near_fp32_and_exported(quantised, tmp_path):
     assert 0 < np.abs(found - expected).max() < 0.05
     path = export_model(quantised, "int8", tmp_path / "out")
     np.testing.assert_allclose(run_openvino_file(path)(images), found, atol=1e-6)
+
+
+@pytest.mark.parametrize(("runtime", "another"), [("auto", True), ("openvino-int8", True), ("openvino", False)])
+def test_a_prediction_by_other_int8_weights_is_another_method_where_they_may_be_taken(quantised, runtime, another):
+    settings = PredictSettings(runtime=runtime)
+    before = describe_method(quantised, None, Thresholds(), settings)
+    assert before == describe_method(quantised, None, Thresholds(), settings)
+    windows = [np.full((1, 9, SIZE, SIZE), 0.1, np.float32)]
+    store_int8(
+        quantised.folder,
+        quantise(to_openvino(quantised.network), windows),
+        json.loads((quantised.folder / FOLDER / RECORD).read_text()),
+    )
+    assert (describe_method(quantised, None, Thresholds(), settings) != before) == another
 
 
 @pytest.mark.parametrize("damage", ["retrained", "refused", "json", "xml", "bin"])

@@ -1,6 +1,8 @@
 import errno
 import json
+import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from lits_toolkit.errors import InputError, OutputError, SettingError
 from lits_toolkit.files import replacing
 from lits_toolkit.inference import predict
 from lits_toolkit.inference.predict import RECORD, predict_cases
+from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model, save_model
 from lits_toolkit.study.probabilities import read_probability
@@ -141,14 +144,53 @@ def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
 
 def test_extras_are_made_where_they_are_asked_for(cases, tmp_path, predicted):
     predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
-    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, probability="uint8")
-    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, probability="uint8")
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, PredictSettings(probability="uint8"))
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, PredictSettings(probability="uint8"))
     assert predicted == ["volume-0", "volume-0"]
     case = read_case(cases[0])
     found = read_probability(tmp_path / "out" / "probabilities" / "volume-0.nii.gz", case.grid)
     np.testing.assert_array_equal(found > 0.5, read_mask(tmp_path / "out" / "segmentation-0.nii.gz") == 2)
     with pytest.raises(InputError, match=r"--dicom-seg refers to a DICOM series, but volume-0 are NIfTI"):
-        predict_cases(cases[:1], tmp_path / "other", TUMOR, LIVER, dicom_seg=True)
+        predict_cases(cases[:1], tmp_path / "other", TUMOR, LIVER, PredictSettings(dicom_seg=True))
+
+
+def test_what_another_method_left_beside_a_mask_does_not_stay(cases, tmp_path, predicted):
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, PredictSettings(probability="uint8"))
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, overwrite=True)
+    assert not list((tmp_path / "out" / "probabilities").iterdir())
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, settings=PredictSettings(probability="uint8"))
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, settings=PredictSettings(probability="float16"))
+    assert len(predicted) == 4
+    assert len(list((tmp_path / "out" / "probabilities").iterdir())) == 2  # both of the same method
+
+
+def test_a_slice_replaced_in_a_dicom_series_makes_it_another_ct(tmp_path):
+    volume = np.full((4, 32, 32), -100, np.int16)
+    write_dicom_case(tmp_path / "ct" / "anna", Case("anna", volume, small_grid("LPS", shape=volume.shape)))
+    cases = find_cases(tmp_path / "ct")
+    predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    slice_file = sorted(path for path in (tmp_path / "ct").rglob("*") if path.is_file())[0]
+    folder = slice_file.parent.stat()
+    stat = slice_file.stat()
+    with slice_file.open("r+b") as file:  # in place, which changes nothing of the folder
+        file.write(b"\0")
+    os.utime(slice_file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 10**9))
+    assert slice_file.parent.stat().st_mtime_ns == folder.st_mtime_ns
+    with pytest.raises(OutputError, match="already has"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+
+
+def test_memory_that_runs_out_in_one_case_does_not_stop_the_others(cases, tmp_path, monkeypatch):
+    original = predict.resize_scan
+
+    def resize(volume, *models):
+        if (volume == 20).sum() == 24:  # the second case
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return original(volume, *models)
+
+    monkeypatch.setattr(predict, "resize_scan", resize)
+    with pytest.raises(InputError, match=r"1 of 3 .*\n  volume-1: .*more memory than there is"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
 
 
 def test_a_dicom_series_gets_a_dicom_seg(tmp_path):
@@ -156,7 +198,9 @@ def test_a_dicom_series_gets_a_dicom_seg(tmp_path):
     volume[:, 4:28, 4:28] = 100
     volume[1:3, 10:16, 10:16] = 20
     write_dicom_case(tmp_path / "ct" / "anna", Case("anna", volume, small_grid("LPS", shape=volume.shape)))
-    (found,) = predict_cases(find_cases(tmp_path / "ct"), tmp_path / "out", TUMOR, LIVER, dicom_seg=True)
+    (found,) = predict_cases(
+        find_cases(tmp_path / "ct"), tmp_path / "out", TUMOR, LIVER, PredictSettings(dicom_seg=True)
+    )
     grid = read_grid(tmp_path / "ct" / "anna")
     mask = read_mask(tmp_path / "out" / found.mask, grid)
     assert set(np.unique(mask)) == {0, 1, 2}
@@ -166,7 +210,7 @@ def test_a_dicom_series_gets_a_dicom_seg(tmp_path):
 def test_a_ct_without_a_liver_gets_an_empty_mask_and_a_warning(tmp_path):
     write_volume(np.full((4, 32, 32), -100, np.int16), GRID, tmp_path / "volume-9.nii.gz")
     case = CaseFiles("volume-9", tmp_path / "volume-9.nii.gz")
-    (found,) = predict_cases([case], tmp_path / "out", TUMOR, LIVER, probability="float16")
+    (found,) = predict_cases([case], tmp_path / "out", TUMOR, LIVER, PredictSettings(probability="float16"))
     assert (found.liver_ml, found.burden, found.lesions) == (0, None, [])
     assert found.warnings == ["no liver was found: the mask is empty"]
     assert not read_mask(tmp_path / "out" / found.mask).any()
@@ -207,11 +251,12 @@ def trained(tmp_path):
 
 
 def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_path, trained):
-    predict_cases([cases[0], cases[2]], tmp_path / "one", *trained)
+    settings = PredictSettings(runtime="torch")  # each process would try all others anew
+    predict_cases([cases[0], cases[2]], tmp_path / "one", *trained, settings)
     cases[1].volume.write_text("this is text")
     seen = []
     with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*expected a NIfTI file"):
-        predict_cases(cases, tmp_path / "two", *trained, n_jobs=2, done=lambda found: seen.append(found.case))
+        predict_cases(cases, tmp_path / "two", *trained, settings, n_jobs=2, done=lambda found: seen.append(found.case))
     assert seen == ["volume-0", "volume-2"]
     for name in ("segmentation-0.nii.gz", "segmentation-2.nii.gz"):
         np.testing.assert_array_equal(read_mask(tmp_path / "two" / name), read_mask(tmp_path / "one" / name))
@@ -222,3 +267,34 @@ def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_
         predict_cases(cases, tmp_path / "three", TUMOR, LIVER, n_jobs=2)
     with pytest.raises(SettingError, match="1 or more jobs"):
         predict_cases(cases, tmp_path / "three", *trained, n_jobs=0)
+
+
+def test_a_process_that_outlives_a_call_takes_the_models_that_are_there_now(cases, tmp_path, trained):
+    settings = PredictSettings(runtime="torch", probability="float16")
+    predict_cases(cases, tmp_path / "before", *trained, settings, n_jobs=2)
+    torch.manual_seed(2)
+    for old in trained:
+        save_model(old.folder, build_model(old.name), old.description)
+    again = tuple(load_model(old.folder) for old in trained)
+    with pytest.raises(OutputError, match=r"other models or settings \(weights\)"):
+        predict_cases(cases, tmp_path / "before", *again, settings, n_jobs=2)
+    predict_cases(cases, tmp_path / "after", *again, settings, n_jobs=2)
+    predict_cases(cases, tmp_path / "alone", *again, settings)
+    for case in cases:
+        before, after, alone = (
+            np.load(tmp_path / folder / "probabilities" / f"{case.name}.npy") for folder in ("before", "after", "alone")
+        )
+        np.testing.assert_allclose(after, alone, atol=1e-3)
+        assert np.abs(before.astype(float) - alone).max() > 0.01
+
+
+def test_tuning_that_leaves_the_thresholds_keeps_the_masks(cases, tmp_path, trained, predicted):
+    tumor, liver = trained
+    settings = PredictSettings(runtime="torch")
+    predict_cases(cases[:1], tmp_path / "out", tumor, liver, settings)
+    tuned = replace(tumor, description=tumor.description | {"tuning": {"cases": ["volume-3"]}})
+    predict_cases(cases[:1], tmp_path / "out", tuned, liver, settings)
+    assert predicted == ["volume-0"]
+    tuned = replace(tumor, description=tumor.description | {"thresholds": {"tumor": 0.9}})
+    with pytest.raises(OutputError, match=r"other models or settings \(thresholds\)"):
+        predict_cases(cases[:1], tmp_path / "out", tuned, liver, settings)

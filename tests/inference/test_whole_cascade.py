@@ -16,6 +16,7 @@ from lits_toolkit.data.reading import read_case, read_mask
 from lits_toolkit.inference.cascade import Thresholds, predict_mask, resize_scan, segment
 from lits_toolkit.inference.predict import predict_cases
 from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import Model
 
@@ -152,6 +153,6 @@ def test_however_a_ct_is_stored_its_mask_is_the_same_in_the_patient(models, ct, 
         (tmp_path / "ct").mkdir()
         write_volume(ct, grid, tmp_path / "ct" / f"anna{form}")
         (files,) = find_cases(tmp_path / "ct" / f"anna{form}")
-    predict_cases([files], tmp_path / "out", tumor_model, liver_model, thresholds)
+    predict_cases([files], tmp_path / "out", tumor_model, liver_model, PredictSettings(thresholds))
     place = tmp_path / "out" / "segmentation-anna.nii.gz"
     np.testing.assert_array_equal(read_mask(place, read_case(files).grid), expected)

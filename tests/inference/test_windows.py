@@ -54,6 +54,19 @@ def test_only_the_slices_asked_for_are_computed(networks):
     assert sum(done) == 2
 
 
+def test_the_first_batch_is_of_the_middle_where_there_is_something_to_choose_a_runtime_by(networks):
+    image = np.zeros((40, 32, 32), np.float32)
+    image[18:26] = 1
+    runner, first = open_model(Model(networks["2d-mobilenet_v2-top"], {})), []
+
+    def run(windows):
+        first.append(windows[:, 4].any())
+        return runner.run(windows)
+
+    probability_volume(replace(runner, run=run), image, np.arange(40))
+    assert first == [True, False, False, False, True]  # from slice 20 up, and from the feet to it
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -1,0 +1,25 @@
+"""The settings of a prediction."""
+
+from dataclasses import dataclass
+
+from lits_toolkit.inference.cascade import Thresholds
+from lits_toolkit.inference.record import Probability
+from lits_toolkit.inference.runtimes import AUTO
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """How cases are predicted, and what is written of them beside the mask."""
+
+    thresholds: Thresholds | None = None
+    """None for the models' own."""
+    batch_size: int = 8
+    """Samples that a network sees at once; halved where memory does not hold so many."""
+    runtime: str = AUTO
+    """What runs the networks (`inference.runtimes`)."""
+    box: bool = False
+    """Whether the tumour stage is shown the liver's box alone."""
+    probability: Probability | None = None
+    """Whether, and how, the probability of tumour is written too, into `probabilities`."""
+    dicom_seg: bool = False
+    """Whether a DICOM-SEG of each case is written too, all of which have to be DICOM series."""
