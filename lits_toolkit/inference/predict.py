@@ -36,7 +36,7 @@ from lits_toolkit.inference.resume import (
     require_free,
     require_same_method,
 )
-from lits_toolkit.inference.runtimes import Runner, open_model
+from lits_toolkit.inference.runtimes import Runner, open_model, require_runtime
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import Model, load_model
 
@@ -91,6 +91,7 @@ def predict_cases(
     """
     output = Path(output)
     _require_fitting(cases, tumor_model, liver_model, dicom_seg, n_jobs)
+    require_runtime(runtime)
     thresholds = thresholds or thresholds_of(tumor_model, liver_model)
     method = describe_method(tumor_model, liver_model, thresholds, runtime, box)
     task = Task(output, method_fingerprint(method), thresholds, runtime, batch_size, box, probability, dicom_seg)
@@ -101,12 +102,20 @@ def predict_cases(
     todo = [case for case in cases if case.name not in predictions]
     if not overwrite:
         require_free(todo, sources, task)
+    n_jobs = min(n_jobs, len(todo))
+    keep_large_allocations()
+    # what cannot be opened is told before it is written that the folder's masks are of it
+    runners = _open(tumor_model, liver_model, runtime) if n_jobs == 1 else None
     output_folder(output)
     remove_partials(output)
-    if not (output / RECORD).is_file() or overwrite:
-        write_json(output / RECORD, method)
+    write_json(output / RECORD, method)
+    if runners:
+        results = _one_by_one(todo, sources, task, runners, progress)
+    else:
+        folders = (tumor_model.folder, liver_model.folder if liver_model else None)
+        results = _together(todo, sources, task, folders, n_jobs)
     problems = []
-    for case, found in zip(todo, _predicted(todo, sources, task, tumor_model, liver_model, progress, n_jobs)):  # noqa: B905
+    for case, found in zip(todo, results):  # noqa: B905
         if isinstance(found, Prediction):
             predictions[case.name] = found
             if done is not None:
@@ -118,25 +127,27 @@ def predict_cases(
     return [predictions[case.name] for case in cases]
 
 
-def _predicted(
+def _one_by_one(
     cases: Sequence[CaseFiles],
     sources: dict[str, list[list[Any]]],
     task: Task,
-    tumor_model: Model,
-    liver_model: Model | None,
+    runners: Runners,
     progress: Progress | None,
-    n_jobs: int,
 ) -> Iterator[Prediction | str]:
     """Each case's prediction, or what is wrong with it."""
-    n_jobs = min(n_jobs, len(cases))
-    if n_jobs <= 1:
-        keep_large_allocations()
-        runners = _open(tumor_model, liver_model, task.runtime) if cases else None
-        for case in cases:
-            assert runners is not None
-            yield _attempt(case, sources[case.name], task, runners, progress)
+    return (_attempt(case, sources[case.name], task, runners, progress) for case in cases)
+
+
+def _together(
+    cases: Sequence[CaseFiles],
+    sources: dict[str, list[list[Any]]],
+    task: Task,
+    folders: tuple[Path | None, Path | None],
+    n_jobs: int,
+) -> Iterator[Prediction | str]:
+    """The same, several at a time; nothing where there are no cases."""
+    if not cases:
         return
-    folders = (tumor_model.folder, liver_model.folder if liver_model else None)
     threads = max(1, joblib.cpu_count() // n_jobs)
     jobs: Iterable = (joblib.delayed(_in_worker)(case, sources[case.name], task, folders, threads) for case in cases)
     try:
@@ -245,7 +256,10 @@ def _require_fitting(
 ) -> None:
     for model, stage in ((tumor_model, "tumor"), (liver_model, "liver")):
         if model is not None and model.stage != stage:
-            raise SettingError(f"expected a model of the {stage} stage, found {model.name} of the {model.stage} stage")
+            where = f" in {model.folder}" if model.folder else ""
+            raise SettingError(
+                f"expected a model of the {stage} stage, found {model.name} of the {model.stage} stage{where}"
+            )
         if model is not None and model.folder is None and n_jobs > 1:
             raise SettingError(f"{model.name} is in memory alone: save it, or predict one case at a time")
     if n_jobs < 1:

@@ -19,7 +19,7 @@ from lits_toolkit.inference.record import (
     record_name,
     seg_name,
 )
-from lits_toolkit.models.storage import Model
+from lits_toolkit.models.storage import TUNED, Model
 
 RECORD = "predictions.json"
 """By which models, and with what settings, a folder's masks were made."""
@@ -53,8 +53,8 @@ def describe_method(
 ) -> dict[str, Any]:
     """What makes one prediction another than the next: the models, whole, and the settings."""
     return {
-        "liver_model": liver_model.description if liver_model else "reference",
-        "tumor_model": tumor_model.description,
+        "liver_model": _describe(liver_model) if liver_model else "reference",
+        "tumor_model": _describe(tumor_model),
         "thresholds": vars(thresholds),
         "runtime": runtime,
         "box": box,
@@ -67,10 +67,43 @@ def method_fingerprint(method: dict[str, Any]) -> str:
 
 
 def require_same_method(output: Path, method: dict[str, Any]) -> None:
-    """OutputError where a folder has predictions of another method."""
+    """OutputError, with what differs, where a folder has masks of another method."""
+    if not (output / RECORD).is_file() or not any(output.glob("segmentation-*.nii.gz")):
+        return
     # compared as JSON, from which a tuple comes back as a list
-    if (output / RECORD).is_file() and read_json(output / RECORD) != json.loads(json.dumps(method)):
-        raise OutputError(f"{output} has predictions of other models: give another folder, or --overwrite")
+    before, now = read_json(output / RECORD), json.loads(json.dumps(method))
+    if before != now:
+        raise OutputError(
+            f"{output} has predictions that were made otherwise ({'; '.join(_differences(before, now))}): "
+            "give another folder (held-out cases: another --run), or --overwrite"
+        )
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    """A model's description without the thresholds `lits tune` adds: those that count are the method's own."""
+    return {key: value for key, value in model.description.items() if key not in TUNED}
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what a method differs from another, in words."""
+    found = []
+    for stage in ("liver", "tumor"):
+        old, new = (method.get(f"{stage}_model", {}) for method in (before, now))
+        names = [model if isinstance(model, str) else model.get("name") for model in (old, new)]
+        if names[0] != names[1]:
+            found.append(f"{stage} model {names[0]}, now {names[1]}")
+        elif old != new:
+            found.append(f"{stage} model {names[0]}, trained or described otherwise since")
+    found += [
+        f"{key} {_shown(before[key])}, now {_shown(now[key])}"
+        for key in ("thresholds", "runtime", "box")
+        if key in before and before[key] != now[key]
+    ]
+    return found or ["by another version of lits_toolkit"]
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def find_kept(sources: dict[str, list[list[Any]]], task: Task) -> dict[str, Prediction]:
