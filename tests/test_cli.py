@@ -113,7 +113,7 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments)
     assert (status, "4 masks kept" in out, "ml" in out) == (0, True, False)
     status, _, err = run(monkeypatch, capsys, "predict", data, *arguments, "--liver", "reference")
-    assert (status, "predictions of other models" in err) == (1, True)
+    assert (status, "now reference" in err) == (1, True)
     arguments = ["--workspace", work, "--output", tmp_path / "more", "--jobs", 2, "--box", "--probability", "uint8"]
     status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments, "--threshold-tumor", 0.25)
     assert (status, "4 cases, up to" in out, out.count("lesion")) == (0, True, 4)

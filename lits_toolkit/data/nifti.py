@@ -163,10 +163,13 @@ def _read_start(file: BinaryIO, path: Path) -> nib.Nifti1Image:
     try:
         header = _kind(start).header_class
         offset = int(header(start[: header.sizeof_hdr], check=False)["vox_offset"])
-    except (*_UNREADABLE, OverflowError) as error:
+        beyond = file.read(offset - len(start)) if offset > len(start) else b""
+    except _UNREADABLE as error:
         raise _not_nifti(path, error) from error
-    if offset > len(start):
-        return _image(start + file.read(offset - len(start)), path)
+    except (OverflowError, MemoryError) as error:  # four letters of a text, read as a number
+        raise _not_nifti(path, ValueError("its header is none")) from error
+    if beyond:
+        return _image(start + beyond, path)
     image = _image(start, path)
     file.seek(_offset(image))
     return image

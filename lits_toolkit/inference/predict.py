@@ -94,12 +94,20 @@ def predict_cases(
     todo = [case for case in cases if case.name not in predictions]
     if not overwrite:
         require_free(todo, sources, task)
+    n_jobs = min(n_jobs, len(todo))
+    keep_large_allocations()
+    # what cannot be opened is told before it is written that the folder's masks are of it
+    runners = _open(tumor_model, liver_model, settings.runtime) if n_jobs == 1 else None
     output_folder(output)
     remove_partials(output)
-    if not (output / RECORD).is_file() or overwrite:
-        write_json(output / RECORD, method)
+    write_json(output / RECORD, method)
+    if runners:
+        results = _one_by_one(todo, sources, task, runners, progress)
+    else:
+        folders = (tumor_model.folder, liver_model.folder if liver_model else None)
+        results = _together(todo, sources, task, folders, n_jobs)
     problems = []
-    for case, found in zip(todo, _predicted(todo, sources, task, tumor_model, liver_model, progress, n_jobs)):  # noqa: B905
+    for case, found in zip(todo, results):  # noqa: B905
         if isinstance(found, Prediction):
             predictions[case.name] = found
             if done is not None:
@@ -111,25 +119,27 @@ def predict_cases(
     return [predictions[case.name] for case in cases]
 
 
-def _predicted(
+def _one_by_one(
     cases: Sequence[CaseFiles],
     sources: dict[str, Source],
     task: Task,
-    tumor_model: Model,
-    liver_model: Model | None,
+    runners: Runners,
     progress: Progress | None,
-    n_jobs: int,
 ) -> Iterator[Prediction | str]:
     """Each case's prediction, or what is wrong with it."""
-    n_jobs = min(n_jobs, len(cases))
-    if n_jobs <= 1:
-        keep_large_allocations()
-        runners = _open(tumor_model, liver_model, task.settings.runtime) if cases else None
-        for case in cases:
-            assert runners is not None
-            yield _attempt(case, sources[case.name], task, runners, progress)
+    return (_attempt(case, sources[case.name], task, runners, progress) for case in cases)
+
+
+def _together(
+    cases: Sequence[CaseFiles],
+    sources: dict[str, Source],
+    task: Task,
+    folders: tuple[Path | None, Path | None],
+    n_jobs: int,
+) -> Iterator[Prediction | str]:
+    """The same, several at a time; nothing where there are no cases."""
+    if not cases:
         return
-    folders = (tumor_model.folder, liver_model.folder if liver_model else None)
     threads = max(1, joblib.cpu_count() // n_jobs)
     jobs: Iterable = (joblib.delayed(_in_worker)(case, sources[case.name], task, folders, threads) for case in cases)
     try:
@@ -244,7 +254,10 @@ def _require_fitting(
 ) -> None:
     for model, stage in ((tumor_model, "tumor"), (liver_model, "liver")):
         if model is not None and model.stage != stage:
-            raise SettingError(f"expected a model of the {stage} stage, found {model.name} of the {model.stage} stage")
+            where = f" in {model.folder}" if model.folder else ""
+            raise SettingError(
+                f"expected a model of the {stage} stage, found {model.name} of the {model.stage} stage{where}"
+            )
         if model is not None and model.folder is None and n_jobs > 1:
             raise SettingError(f"{model.name} is in memory alone: save it, or predict one case at a time")
     if n_jobs < 1:

@@ -83,16 +83,46 @@ def method_fingerprint(method: dict[str, Any]) -> str:
 
 
 def require_same_method(output: Path, method: dict[str, Any]) -> None:
-    """OutputError where a folder has predictions of another method."""
-    if not (output / RECORD).is_file():
+    """OutputError, with what differs, where a folder has masks of another method."""
+    if not (output / RECORD).is_file() or not any(output.glob("segmentation-*.nii.gz")):
         return
-    made, asked = read_json(output / RECORD), json.loads(json.dumps(method))  # from which a tuple comes back as a list
-    if made != asked:
-        made = made if isinstance(made, dict) else {}
-        others = ", ".join(name.replace("_", " ") for name in asked if made.get(name) != asked[name])
+    # compared as JSON, from which a tuple comes back as a list
+    before, now = read_json(output / RECORD), json.loads(json.dumps(method))
+    if before != now:
         raise OutputError(
-            f"{output} has predictions of other models or settings ({others}): give another folder, or --overwrite"
+            f"{output} has predictions that were made otherwise ({'; '.join(_differences(before, now))}): "
+            "give another folder (held-out cases: another --run), or --overwrite"
         )
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what a method differs from another, in words."""
+    if not isinstance(before, dict):
+        return ["by another version of lits_toolkit"]
+    found = []
+    for stage in ("liver", "tumor"):
+        old, new = (method.get(f"{stage}_model", {}) for method in (before, now))
+        names = [model if isinstance(model, str) else model.get("name") for model in (old, new)]
+        if names[0] != names[1]:
+            found.append(f"{stage} model {names[0]}, now {names[1]}")
+        elif old != new or _of(before, "weights", stage) != _of(now, "weights", stage):
+            found.append(f"{stage} model {names[0]}, trained or described otherwise since")
+        elif _of(before, "int8", stage) != _of(now, "int8", stage):
+            found.append(f"{stage} model {names[0]}, its int8 weights made anew since")
+    found += [
+        f"{key} {_shown(before[key])}, now {_shown(now[key])}"
+        for key in ("thresholds", "runtime", "box")
+        if key in before and before[key] != now[key]
+    ]
+    return found or ["by another version of lits_toolkit"]
+
+
+def _of(method: dict[str, Any], what: str, stage: str) -> Any:
+    return method.get(what, {}).get(stage)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def find_kept(sources: dict[str, Source], task: Task) -> dict[str, Prediction]:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from lits_toolkit.data.combination import Combination
@@ -95,6 +96,9 @@ def load_model(folder: str | Path) -> Model:
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder / WEIGHTS} does not hold the weights of {description['name']}: {reason}") from error
+        reason = shorten(str(error).splitlines()[:2][-1], 120)  # torch's second line says what does not fit
+        raise InputError(
+            f"{folder / WEIGHTS} does not hold the weights of {description['name']}: {reason}; "
+            "copy the whole folder again, or train the model anew"
+        ) from error
     return Model(network.eval(), description, folder)

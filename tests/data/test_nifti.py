@@ -99,6 +99,7 @@ def test_labels_stay_integers(tmp_path):
     ("make", "said"),
     [
         (lambda path: path.write_text("this is no CT"), "expected a NIfTI file"),
+        (lambda path: path.write_text("this is no CT either, and longer than a header\n" * 30), "its header is none"),
         (lambda path: path.write_bytes(b""), "expected a NIfTI file"),
         (lambda path: write(path, np.zeros((3, 4, 5, 2), np.int16)), "3 dimensions"),
         (lambda path: write(path, np.zeros((3, 4), np.int16)), "3 dimensions"),
@@ -111,6 +112,9 @@ def test_what_is_no_ct_is_told_with_the_file(tmp_path, make, said):
     make(path)
     with pytest.raises(InputError, match=said) as error:
         read_case(path)
+    if "header" in said:
+        with pytest.raises(InputError, match=said):
+            read_nifti_grid(path)
     assert "volume-3.nii" in str(error.value)
     assert "\n" not in str(error.value)
 

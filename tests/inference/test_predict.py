@@ -13,9 +13,10 @@ from lits_toolkit.data.case import Case, CaseFiles, Grid
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.data.reading import read_case, read_grid, read_mask
-from lits_toolkit.errors import InputError, OutputError, SettingError
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.files import replacing
 from lits_toolkit.inference import predict
+from lits_toolkit.inference.cascade import Thresholds
 from lits_toolkit.inference.predict import RECORD, predict_cases
 from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.catalogue import build_model
@@ -119,9 +120,37 @@ def test_another_ct_of_the_same_name_does_not_pass_for_the_first(cases, tmp_path
 
 def test_masks_of_other_models_are_not_mixed(cases, tmp_path):
     predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
-    with pytest.raises(OutputError, match="predictions of other models"):
+    with pytest.raises(OutputError, match=r"made otherwise \(liver model x, now reference\).*--overwrite"):
         predict_cases(cases[1:2], tmp_path / "out", TUMOR)
+    thresholds = Thresholds(tumor=0.25)
+    with pytest.raises(OutputError, match=r"\(thresholds 0.5 0.5 0.7, now 0.5 0.25 0.7; box False, now True\)"):
+        predict_cases(cases[1:2], tmp_path / "out", TUMOR, LIVER, thresholds, box=True)
+    further = replace(TUMOR, description=TUMOR.description | {"best_epoch": 9})
+    with pytest.raises(OutputError, match=r"tumor model x, trained or described otherwise since"):
+        predict_cases(cases[1:2], tmp_path / "out", further, LIVER)
     predict_cases(cases[:1], tmp_path / "out", TUMOR, overwrite=True)
+    assert json.loads((tmp_path / "out" / RECORD).read_text())["liver_model"] == "reference"
+
+
+def test_tuned_thresholds_that_are_those_used_before_change_nothing(cases, tmp_path, predicted):
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, Thresholds(tumor=0.25))
+    tuned = replace(TUMOR, description=TUMOR.description | {"thresholds": {"tumor": 0.25}, "tuning": {"cases": 3}})
+    predict_cases(cases[:1], tmp_path / "out", tuned, LIVER)
+    assert predicted == ["volume-0"]
+
+
+@pytest.mark.parametrize("runtime", ["opnvino", "openvino-int8"])
+def test_a_runtime_that_cannot_be_opened_leaves_no_trace(cases, tmp_path, runtime):
+    with pytest.raises(LitsError, match=r"nearest is .openvino.|no int8 weights"):
+        predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, runtime=runtime)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_mask_is_of_no_method(cases, tmp_path):
+    cases[0].volume.write_text("this is text")
+    with pytest.raises(InputError, match="could not be predicted"):
+        predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
+    predict_cases(cases[1:2], tmp_path / "out", TUMOR)
     assert json.loads((tmp_path / "out" / RECORD).read_text())["liver_model"] == "reference"
 
 
