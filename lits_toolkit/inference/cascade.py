@@ -144,8 +144,9 @@ def segment(
     with timed(seconds, "tumor network"):
         probability = tumor_probability(volume, liver, tumor_runner, batch_size, _of(progress, "tumor"), box)
     with timed(seconds, "tumor mask"):
+        tumor = find_tumor(probability, liver, thresholds)
         mask = liver * np.uint8(LIVER)
-        mask[find_tumor(probability, liver, thresholds)] = TUMOR
+        mask[tumor] = TUMOR
     return Segmentation(mask, probability, seconds)
 
 
