@@ -10,12 +10,12 @@ from lits_toolkit.data.reading import read_grid
 from lits_toolkit.errors import LitsError
 from lits_toolkit.models.storage import Model
 
-BASE_GB = 0.7
+BASE_GB = 1.0
 """Python, the libraries, the networks and their activations on a batch of 8 (`docs/measurements.md`)."""
-BYTES_PER_VOXEL = 5
+BYTES_PER_VOXEL = 4
 """Of the CT: while it is read, the file's array and the axial one; later masks, and components in the liver's box."""
-BYTES_PER_PIXEL = 14
-"""Of a network's grid: HU, the normalised image twice, the probability."""
+BYTES_PER_PIXEL = 4
+"""Of a network's grid: HU and the probability, while the masks are there too."""
 
 
 def estimate_memory_gb(cases: Sequence[CaseFiles], models: Sequence[Model], n_jobs: int = 1) -> float:
