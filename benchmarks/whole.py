@@ -65,7 +65,7 @@ def predict(arguments: argparse.Namespace) -> dict:
     return {
         "seconds": found.seconds,
         "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_gb": used.ru_maxrss / 1e6,
+        "peak_gb": used.ru_maxrss * 1024 / 1e9,
         "estimated_gb": estimate_memory_gb([case], models),
     }
 
