@@ -3,10 +3,10 @@
 import argparse
 
 import torch
-from timing import seconds
 
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
+from lits_toolkit.models.timing import seconds
 from lits_toolkit.training.losses import build_loss
 
 

@@ -10,16 +10,15 @@ times; the median batch counts. The weights are random, which changes no time.
 
 import argparse
 import json
-import os
-import resource
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 
 import numpy as np
+from timing import measure, median
 
 from lits_toolkit.data.sampling import REACH
+from lits_toolkit.models.cost import input_shape
 
 MODELS = ("2d-mobilenet_v2-default", "2d-shufflenet_v2-default", "2d-mobilenet_v2-top", "3d-dsts-bottom")
 RUNTIMES = ("openvino-int8", "openvino-bf16", "openvino", "torch")
@@ -57,13 +56,11 @@ def in_own_process(name: str, runtime: str, arguments: argparse.Namespace) -> st
     command = [sys.executable, __file__, "--contender", name, runtime]
     for key in ("batch", "size", "repeat"):
         command += [f"--{key}", str(getattr(arguments, key))]
-    return subprocess.run(command, env=os.environ, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def run_one(arguments: argparse.Namespace) -> None:
     """Print one contender's milliseconds per slice and peak memory as JSON."""
-    import time
-
     from peers import MissingPeerError
 
     from lits_toolkit.errors import LitsError
@@ -74,19 +71,9 @@ def run_one(arguments: argparse.Namespace) -> None:
     except (MissingPeerError, LitsError) as missing:
         print(f"{name}, {runtime} is left out: {missing}", file=sys.stderr)
         return
-    channels = (REACH[3].seen,) if name.startswith("3d") else (REACH[2].seen,)
-    shape = (arguments.batch, *((1,) if name.startswith("3d") else ()), *channels, arguments.size, arguments.size)
+    shape = (arguments.batch, *input_shape(3 if name.startswith("3d") else 2, arguments.size)[1:])
     windows = np.random.default_rng(0).random(shape, np.float32)
-    for _ in range(2):
-        run(windows)
-    wall, cpu = [], []
-    for _ in range(arguments.repeat):
-        started, busy = time.perf_counter(), time.process_time()
-        run(windows)
-        wall.append(1000 * (time.perf_counter() - started) / arguments.batch / slices)
-        cpu.append(1000 * (time.process_time() - busy) / arguments.batch / slices)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak}))
+    print(json.dumps(measure(lambda: run(windows), arguments.repeat, arguments.batch * slices)))
 
 
 def ours(name: str, runtime: str, size: int) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
@@ -141,11 +128,6 @@ def print_table(found: dict[tuple[str, str], list[dict]], arguments: argparse.Na
         peak = max(row["peak"] for row in rounds) / 1e9
         print(f"{name:26}{runtime:15}{wall:8.2f}{cpu:8.2f}{peak:9.2f}{torch / wall:17.2f}{int8 / wall:16.2f}")
     print(f"goals of {' and '.join(MODELS[:2])} in int8: {GOALS['torch']:g} and {GOALS['openvino-int8']:g}")
-
-
-def median(rounds: list[dict], clock: str) -> float:
-    """Milliseconds per slice of the median batch of all rounds."""
-    return statistics.median(value for row in rounds for value in row[clock])
 
 
 if __name__ == "__main__":

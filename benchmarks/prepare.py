@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from timing import seconds
 
 from lits_toolkit.data.doctor import check_case
 from lits_toolkit.data.layouts import find_cases
@@ -16,6 +15,7 @@ from lits_toolkit.data.phantom import make_phantom
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import FORMATS, PreparedCase, normalise
 from lits_toolkit.data.reading import read_case
+from lits_toolkit.models.timing import seconds
 
 
 def main() -> None:

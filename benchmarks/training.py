@@ -14,12 +14,11 @@ hardly changes.
 import argparse
 import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+
+from timing import measure, median
 
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.models.encoders import encoders
@@ -91,21 +90,14 @@ def run_one(arguments: argparse.Namespace) -> None:
     except MissingPeerError as missing:
         print(f"{arguments.contender} is left out: {missing}", file=sys.stderr)
         return
-    for _ in range(2):
-        step()
     if arguments.profile:
+        for _ in range(2):
+            step()
         from layers import print_profile
 
         print_profile(f"{arguments.contender}, {precision}", step, arguments.steps, arguments.batch)
         return
-    wall, cpu = [], []
-    for _ in range(arguments.steps):
-        started, busy = time.perf_counter(), time.process_time()
-        step()
-        wall.append(1000 * (time.perf_counter() - started) / arguments.batch)
-        cpu.append(1000 * (time.process_time() - busy) / arguments.batch)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": peak, "precision": precision}))
+    print(json.dumps(measure(step, arguments.steps, arguments.batch) | {"precision": precision}))
 
 
 def make_step(name: str, batch: int, size: int) -> tuple[Callable[[], None], str]:
@@ -185,11 +177,6 @@ def print_beside_dissertation(found: dict[str, list[dict]], arguments: argparse.
         theirs = "–" if printed.training_s is None else f"{printed.training_s:.3f}"
         ratio = "–" if printed.training_s is None else f"{printed.training_s / wall:.1f}"
         print(f"{name:28}{wall:8.4f}{cpu:8.4f}{theirs:>9}{ratio:>16}{wall * LITS_SLICES / 3600:15.1f}")
-
-
-def median(rounds: list[dict], clock: str) -> float:
-    """Milliseconds per sample of the median step of all rounds."""
-    return statistics.median(value for row in rounds for value in row[clock])
 
 
 if __name__ == "__main__":

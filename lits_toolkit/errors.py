@@ -1,5 +1,7 @@
 """What can go wrong for a user. Each message says what was expected, what was found, where, and what to do."""
 
+from importlib.util import find_spec
+
 
 class LitsError(Exception):
     """Base of every error that is the user's to mend; the command line prints it as one line, without a trace."""
@@ -31,3 +33,9 @@ class TrainingError(LitsError):
 
 class OutputError(LitsError):
     """A result cannot be written: read-only folder, full disk, or a file already there."""
+
+
+def require_extra(library: str, extra: str) -> None:
+    """SettingError with the command that installs it, where a library of an extra is not there."""
+    if find_spec(library) is None:
+        raise SettingError(f'{library} is not installed: pip install "lits-toolkit[{extra}]"')

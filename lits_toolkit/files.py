@@ -1,6 +1,7 @@
 """Writing that never leaves half a file: each result is written beside its place and renamed into it."""
 
 import errno
+import hashlib
 import json
 import tempfile
 import uuid
@@ -82,6 +83,11 @@ def read_json(path: str | Path) -> Any:
         raise InputError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not readable as JSON: {error}") from error
+
+
+def content_hash(content: bytes) -> str:
+    """A hash, by which what was made of one content is told from what was made of another."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def reason(error: OSError) -> str:

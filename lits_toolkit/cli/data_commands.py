@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from lits_toolkit.cli.printing import count, print_findings
+from lits_toolkit.cli.printing import print_findings
 from lits_toolkit.errors import InputError, OutputError, SettingError
+from lits_toolkit.models.machine import counted
 
 if TYPE_CHECKING:
     from lits_toolkit.data.doctor import Repair
@@ -43,10 +44,10 @@ def phantom(
     if only:
         plans = _chosen(plans, only)
     estimate = estimate_cohort(plans)
-    print(f"{count(len(plans), 'phantom case')}, about {max(estimate.bytes_on_disk / 1e9, 0.01):.2f} GB "
+    print(f"{counted(len(plans), 'phantom case')}, about {max(estimate.bytes_on_disk / 1e9, 0.01):.2f} GB "
           f"and {max(1, round(estimate.seconds / 60))} min")  # fmt: skip
     write_cohort(plans, out)
-    print(f"{count(len(plans), 'phantom case')} in {out}")
+    print(f"{counted(len(plans), 'phantom case')} in {out}")
 
 
 def check(data: Positional[Path], json: bool = False, fix: Path | None = None) -> None:
@@ -126,7 +127,7 @@ def prepare(
     found = split_cohort(done.prepared, SplitSettings(split, validation, test, folds, fold, seed), known)
     study.begin(data, found, f"cohort {data.resolve().name}", overwrite)
     parts = f"{len(found.train)} to train on, {len(found.validation)} to validate, {len(found.test)} held out"
-    print(f"{len(done.prepared)} of {count(len(cases), 'case')} in {study.prepared}: {parts}")
+    print(f"{len(done.prepared)} of {counted(len(cases), 'case')} in {study.prepared}: {parts}")
     if done.refused:
         refused = len(cases) - len(done.prepared)
         raise InputError(f"{refused} of {len(cases)} cases refused, see above: mend or remove them, then prepare again")

@@ -7,8 +7,9 @@ import tyro
 from tyro.conf import Positional
 
 from lits_toolkit.cli.options import Inputs, Jobs, Name, OptionalPath, Threshold
-from lits_toolkit.cli.printing import count, figure, slices_bar
+from lits_toolkit.cli.printing import figure, slices_bar
 from lits_toolkit.errors import SettingError
+from lits_toolkit.models.machine import counted
 
 if TYPE_CHECKING:
     from lits_toolkit.study.tuning import Tuned
@@ -83,13 +84,13 @@ def predict(
         dicom_seg=dicom_seg,
     )
     memory = estimate_memory_gb(cases, [model for model in (liver_model, tumor_model) if model], jobs)
-    print(f"{count(len(cases), 'case')}, up to {memory:.1f} GB of memory")
+    print(f"{counted(len(cases), 'case')}, up to {memory:.1f} GB of memory")
     made = []
 
     def tell(found: Prediction) -> None:
         made.append(found)
         volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
-        lesions = count(len(found.lesions), "lesion")
+        lesions = counted(len(found.lesions), "lesion")
         print(f"{folder / found.mask}: {volumes}, {lesions}, {sum(found.seconds.values()):.1f} s")
         for warning in found.warnings:
             print(f"  warning: {warning}")
@@ -107,7 +108,7 @@ def predict(
             done=tell,
         )
     if len(predictions) > len(made):
-        print(f"{count(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
+        print(f"{counted(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
 
 
 def tune(workspace: Path, liver: str = "2d-mobilenet_v2-default", tumor: str = "2d-mobilenet_v2-default") -> None:
@@ -223,7 +224,7 @@ def _print_tuned(tuned: "Tuned") -> None:
     def both(column: str, form: str = ".3f") -> str:
         return f"{figure(before[column], form)} → {figure(after[column], form)}"
 
-    print(f"  Dice per case {both('dice_per_case')} on {count(len(tuned.cases), 'validation case')}")
+    print(f"  Dice per case {both('dice_per_case')} on {counted(len(tuned.cases), 'validation case')}")
     if tuned.stage == "tumor":
         groups = ", ".join(f"{group} {both(f'dice_{group}')}" for group in SIZE_GROUPS)
         print(f"  Dice by tumour size: {groups}; false alarms {both('false_alarms', '.0f')}")

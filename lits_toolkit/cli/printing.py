@@ -6,13 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lits_toolkit.models.machine import counted
+
 if TYPE_CHECKING:
     from lits_toolkit.data.doctor import Finding
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 case", "2 cases"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def figure(value: float | None, form: str = ".3f") -> str:
@@ -58,7 +55,7 @@ def print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> Non
         console.print(advice)
     counts = Counter[str](finding.severity for finding in findings)
     numbers = ", ".join(
-        count(counts[severity], word)
+        counted(counts[severity], word)
         for severity, word in (("error", "error"), ("warning", "warning"), ("info", "note"))
     )
-    console.print(f"\n{count(cases, 'case')} checked: {numbers}", markup=False)
+    console.print(f"\n{counted(cases, 'case')} checked: {numbers}", markup=False)

@@ -8,8 +8,9 @@ import tyro
 from tyro.conf import Positional, UseAppendAction
 
 from lits_toolkit.cli.options import Cases, Folders, Jobs, Name, OptionalPath, Predictions, References, Runs
-from lits_toolkit.cli.printing import count, figure
+from lits_toolkit.cli.printing import figure
 from lits_toolkit.errors import SettingError
+from lits_toolkit.models.machine import counted
 
 
 def demo(workspace: Path = Path("lits-demo"), smoke: bool = False) -> None:
@@ -72,11 +73,11 @@ def evaluate(
         folder = output
         for names, lacking in zip(find_unmatched(predictions, references), ("prediction", "reference"), strict=True):
             if names:
-                print(f"not scored, for want of a {lacking}: {count(len(names), 'case')} ({', '.join(names)})")
+                print(f"not scored, for want of a {lacking}: {counted(len(names), 'case')} ({', '.join(names)})")
     else:
         raise SettingError("expected either --workspace STUDY, or PREDICTIONS REFERENCES --output FOLDER")
     _print_summary(scores.summary)
-    print(f"Tables of {count(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
+    print(f"Tables of {counted(scores.summary['cases'], 'case')} and the official LiTS score in {folder}")
     if report is not None:
         from rich.console import Console
 
@@ -106,7 +107,9 @@ def submit(predictions: Positional[Path], volumes: Path, output: Path, overwrite
 
     names = pack_submission(predictions, volumes, output, overwrite=overwrite)
     size_mb = output.stat().st_size / 1e6
-    print(f"{count(len(names), 'mask')} in {output} ({size_mb:.2g} MB), read back and equal to those of {predictions}")
+    print(
+        f"{counted(len(names), 'mask')} in {output} ({size_mb:.2g} MB), read back and equal to those of {predictions}"
+    )
 
 
 def figures(

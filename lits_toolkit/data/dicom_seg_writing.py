@@ -11,18 +11,10 @@ import pydicom
 from lits_toolkit.data.case import LIVER, TUMOR, Grid
 from lits_toolkit.data.dicom import read_headers
 from lits_toolkit.data.planes import arrange
-from lits_toolkit.errors import GeometryError, InputError, OutputError, SettingError
+from lits_toolkit.errors import GeometryError, InputError, OutputError, require_extra
 from lits_toolkit.files import replacing
 
 PACKAGE = "lits-toolkit"
-
-
-def require_highdicom() -> None:
-    """Raise SettingError, with the command that mends it, where highdicom is not installed."""
-    try:
-        import highdicom  # noqa: F401
-    except ImportError as error:
-        raise SettingError('a DICOM-SEG needs highdicom: pip install "lits-toolkit[seg]"') from error
 
 
 def write_dicom_seg(
@@ -46,7 +38,7 @@ def write_dicom_seg(
         GeometryError: `grid` is not the series'.
         OutputError: The file is there already, or cannot be written.
     """
-    require_highdicom()
+    require_extra("highdicom", "seg")
     import highdicom
     from pydicom.sr.codedict import codes
 

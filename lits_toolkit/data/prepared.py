@@ -28,7 +28,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 VERSION = 2
 """Raised whenever the same case would be prepared otherwise than before."""
 
-_UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+NPZ_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What `open_npz`, and asking it for an array, raises where the file is none, damaged, or lacks the array."""
+_UNREADABLE = (*NPZ_UNREADABLE, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)

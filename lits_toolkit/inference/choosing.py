@@ -46,7 +46,7 @@ def choose(model: Model, windows: np.ndarray) -> Choice:
     for runtime in _candidates(model, notes):
         try:
             run = open_runtime(model, runtime)
-            found = _first(run, some)
+            found = run(some)  # the first time it compiles
             seconds = _timed(run, some)[1]
         except (LitsError, RuntimeError, MemoryError) as error:  # OpenVINO's own are RuntimeErrors
             notes.append(f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}")
@@ -62,7 +62,7 @@ def choose(model: Model, windows: np.ndarray) -> Choice:
     best = min(times, key=times.__getitem__)
     notes += [f"{each}: {seconds / times[best]:.1f} times as long" for each, seconds in times.items() if each != best]
     _log.info("%s runs in %s (%s)", model.description.get("name", "the model"), best, "; ".join(notes))
-    return Choice(best, runs[best], _first(runs[best], windows), notes)
+    return Choice(best, runs[best], runs[best](windows), notes)
 
 
 def disagreement(runtime: str, expected: np.ndarray, found: np.ndarray) -> str:
@@ -92,11 +92,6 @@ def _candidates(model: Model, notes: list[str]) -> list[str]:
     }
     notes += [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason]
     return [runtime for runtime, reason in reasons.items() if not reason]
-
-
-def _first(run: Run, windows: np.ndarray) -> np.ndarray:
-    """What a run gives the first time, when it compiles."""
-    return run(windows)
 
 
 def _timed(run: Run, windows: np.ndarray) -> tuple[np.ndarray, float]:

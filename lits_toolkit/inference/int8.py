@@ -1,6 +1,5 @@
 """A model's int8 weights: made by NNCF from calibration windows, kept in the model's folder with what they cost."""
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import read_json, remove, replacing, write_json
+from lits_toolkit.errors import InputError, OutputError, require_extra
+from lits_toolkit.files import content_hash, read_json, remove, replacing, write_json
 from lits_toolkit.models.storage import Model, weights_fingerprint
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
     image itself, where a tumour is few of 256 steps below the liver. Weights take half of their range, since
     processors without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
     """
-    from lits_toolkit.inference.runtimes import require_extra
-
     require_extra("nncf", "int8")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of NNCF's own dependencies
@@ -94,43 +91,44 @@ def read_int8(model: Model) -> Int8:
     """A model's int8 weights; InputError where it has none, they are damaged, or its weights have changed since."""
     import openvino as ov
 
-    reason = _missing(model)
+    record, reason = _read_record(model)
     if reason:
         raise InputError(f"{reason}: `lits export --to int8` makes int8 weights")
-    assert model.folder is not None
-    path = model.folder / FOLDER / GRAPH
+    path = _graph_path(model)
     try:
-        return Int8(ov.Core().read_model(path), read_json(model.folder / FOLDER / RECORD))
+        return Int8(ov.Core().read_model(path), record)
     except RuntimeError as error:
         raise InputError(f"{path} is damaged: `lits export --to int8 --overwrite` makes it anew") from error
 
 
 def why_not_int8(model: Model) -> str:
     """Why `auto` does not try a model's int8 weights; "" where it does."""
-    reason = _missing(model)
-    if reason:
-        return reason
-    assert model.folder is not None
-    record = read_json(model.folder / FOLDER / RECORD)
-    return "" if record["accepted"] else str(record["verdict"])
+    record, reason = _read_record(model)
+    return reason or ("" if record["accepted"] else str(record["verdict"]))
 
 
 def int8_fingerprint(model: Model) -> str:
     """A hash of the int8 weights that `auto` may take, by which other ones of the same model are told; "" without."""
     if why_not_int8(model):
         return ""
-    assert model.folder is not None
-    path = model.folder / FOLDER / GRAPH
+    path = _graph_path(model)
     files = (each.read_bytes() for each in (path, path.with_suffix(".bin")) if each.is_file())
-    return hashlib.blake2b(b"".join(files), digest_size=16).hexdigest()
+    return content_hash(b"".join(files))
 
 
-def _missing(model: Model) -> str:
+def _graph_path(model: Model) -> Path:
+    assert model.folder is not None
+    return model.folder / FOLDER / GRAPH
+
+
+def _read_record(model: Model) -> tuple[dict[str, Any], str]:
+    """The record of a model's int8 weights, and why they are of no use; "" where they are."""
     if model.folder is None or not (model.folder / FOLDER / RECORD).is_file():
-        return "the model has no int8 weights"
+        return {}, "the model has no int8 weights"
     try:
         record = read_json(model.folder / FOLDER / RECORD)
         made_of, _, _ = record["weights"], record["accepted"], record["verdict"]
     except (InputError, KeyError, TypeError):
-        return f"{model.folder / FOLDER / RECORD} is damaged"
-    return "" if made_of == weights_fingerprint(model.folder) else "the model was trained anew since its int8 weights"
+        return {}, f"{model.folder / FOLDER / RECORD} is damaged"
+    changed = made_of != weights_fingerprint(model.folder)
+    return record, "the model was trained anew since its int8 weights" if changed else ""

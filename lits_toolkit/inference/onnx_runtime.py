@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lits_toolkit.data.sampling import REACH
+from lits_toolkit.errors import require_extra
 from lits_toolkit.inference.openvino_runtime import probability_network
-from lits_toolkit.inference.runtimes import require_extra
+from lits_toolkit.models.cost import input_shape
 from lits_toolkit.models.machine import usable_threads
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ def to_onnx(network: "Network", size: int, metadata: dict[str, str] | None = Non
         require_extra(library, "export")
     import torch
 
-    seen = REACH[network.dimensions].seen
-    features = (seen,) if network.dimensions == 2 else (1, seen)
-    example = torch.zeros((2, *features, size, size))
+    example = torch.zeros((2, *input_shape(network.dimensions, size)[1:]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own parts
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

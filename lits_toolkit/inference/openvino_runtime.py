@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import SettingError
+from lits_toolkit.models.cost import input_shape
 from lits_toolkit.models.machine import usable_threads
 
 if TYPE_CHECKING:
@@ -31,10 +31,8 @@ def to_openvino(network: "Network") -> "ov.Model":
 
     from lits_toolkit.inference.openvino_graph import record
 
-    seen = REACH[network.dimensions].seen
-    features = (seen,) if network.dimensions == 2 else (1, seen)
     device = next(network.parameters()).device
-    example = torch.zeros((1, *features, EXAMPLE_SIZE, EXAMPLE_SIZE), device=device)
+    example = torch.zeros(input_shape(network.dimensions, EXAMPLE_SIZE), device=device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # of hundreds of small operations each would wait for the slowest thread
     try:

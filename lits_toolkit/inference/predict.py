@@ -10,10 +10,10 @@ import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from lits_toolkit.data.case import LIVER, CaseFiles, mask_file_name
-from lits_toolkit.data.dicom_seg_writing import require_highdicom, write_dicom_seg
+from lits_toolkit.data.dicom_seg_writing import write_dicom_seg
 from lits_toolkit.data.nifti import is_nifti, write_mask
 from lits_toolkit.data.reading import read_case
-from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
+from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError, require_extra
 from lits_toolkit.files import output_folder, remove, remove_partials, write_json
 from lits_toolkit.inference.cascade import resize_scan, segment, thresholds_of, timed
 from lits_toolkit.inference.record import (
@@ -101,8 +101,9 @@ def predict_cases(
     output_folder(output)
     remove_partials(output)
     write_json(output / RECORD, method)
+    results: Iterator[Prediction | str]
     if runners:
-        results = _one_by_one(todo, sources, task, runners, progress)
+        results = (_attempt(case, sources[case.name], task, runners, progress) for case in todo)
     else:
         folders = (tumor_model.folder, liver_model.folder if liver_model else None)
         results = _together(todo, sources, task, folders, n_jobs)
@@ -119,17 +120,6 @@ def predict_cases(
     return [predictions[case.name] for case in cases]
 
 
-def _one_by_one(
-    cases: Sequence[CaseFiles],
-    sources: dict[str, Source],
-    task: Task,
-    runners: Runners,
-    progress: Progress | None,
-) -> Iterator[Prediction | str]:
-    """Each case's prediction, or what is wrong with it."""
-    return (_attempt(case, sources[case.name], task, runners, progress) for case in cases)
-
-
 def _together(
     cases: Sequence[CaseFiles],
     sources: dict[str, Source],
@@ -137,7 +127,7 @@ def _together(
     folders: tuple[Path | None, Path | None],
     n_jobs: int,
 ) -> Iterator[Prediction | str]:
-    """The same, several at a time; nothing where there are no cases."""
+    """Each case's prediction, or what is wrong with it, several at a time; nothing where there are no cases."""
     if not cases:
         return
     threads = max(1, joblib.cpu_count() // n_jobs)
@@ -266,7 +256,7 @@ def _require_fitting(
     if bare and liver_model is None:
         raise InputError(f"--liver reference needs reference masks, but {', '.join(bare)} have none")
     if dicom_seg:
-        require_highdicom()
+        require_extra("highdicom", "seg")
         if other := [case.name for case in cases if is_nifti(case.volume)]:
             raise InputError(f"--dicom-seg refers to a DICOM series, but {', '.join(other)} are NIfTI files")
     volumes: dict[str, tuple[Path, str]] = {}

@@ -1,6 +1,5 @@
 """What a folder of predictions holds already, and by what it was made, so that a call goes on where one stopped."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from lits_toolkit.data.case import CaseFiles, mask_file_name
 from lits_toolkit.errors import OutputError
-from lits_toolkit.files import read_json, remove
+from lits_toolkit.files import content_hash, read_json, remove
 from lits_toolkit.inference.cascade import Thresholds
 from lits_toolkit.inference.int8 import int8_fingerprint
 from lits_toolkit.inference.record import (
@@ -79,7 +78,7 @@ def describe_method(
 
 def method_fingerprint(method: dict[str, Any]) -> str:
     """By which a prediction's own JSON refers to it."""
-    return hashlib.blake2b(json.dumps(method, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return content_hash(json.dumps(method, sort_keys=True).encode())
 
 
 def require_same_method(output: Path, method: dict[str, Any]) -> None:

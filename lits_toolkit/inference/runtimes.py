@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -62,12 +61,6 @@ def require_runtime(name: str) -> None:
         raise SettingError(
             f"no runtime is called {name!r}; the nearest is {nearest!r}, all are {', '.join((AUTO, *RUNTIMES))}"
         )
-
-
-def require_extra(library: str, extra: str) -> None:
-    """SettingError with the command that installs it, where a library of an extra is not there."""
-    if find_spec(library) is None:
-        raise SettingError(f"{library} is not installed: pip install 'lits-toolkit[{extra}]'")
 
 
 def open_runtime(model: Model, runtime: str) -> Run:

@@ -1,6 +1,5 @@
 """A model on disk: a folder with `model.json` and `weights.safetensors`."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lits_toolkit.data.combination import Combination
 from lits_toolkit.errors import InputError
-from lits_toolkit.files import output_folder, read_json, replacing, write_json
+from lits_toolkit.files import content_hash, output_folder, read_json, replacing, write_json
 from lits_toolkit.models.catalogue import build_model
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def weights_fingerprint(folder: str | Path) -> str:
     InputError where the folder holds none.
     """
     try:
-        return hashlib.blake2b((Path(folder) / WEIGHTS).read_bytes(), digest_size=16).hexdigest()
+        return content_hash((Path(folder) / WEIGHTS).read_bytes())
     except OSError as error:
         raise InputError(f"{folder} is no model folder: it has no {WEIGHTS}; `lits train` makes one") from error
 

@@ -7,8 +7,6 @@ them.
 """
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import numpy as np
 from lits_toolkit.data.case import LIVER, TUMOR, Case, CaseFiles
 from lits_toolkit.data.network_grid import from_network_grid
 from lits_toolkit.data.prepare import fingerprint
-from lits_toolkit.data.prepared import open_npz
+from lits_toolkit.data.prepared import NPZ_UNREADABLE, open_npz
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json, replacing, write_json
@@ -162,7 +160,7 @@ class _Stage:
             with open_npz(path) as stored:
                 if str(stored["made_by"]) == made_by:
                     return stored["probability"].astype(np.float32)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        except NPZ_UNREADABLE:
             pass  # none, or none that can be read
         found = compute()
         probability = np.where(found < FORGOTTEN, 0, found).astype(np.float16)

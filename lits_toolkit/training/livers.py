@@ -1,14 +1,12 @@
 """The first stage's livers of prepared cases, so that the second can be trained on what it will be given."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.progress import track
 
-from lits_toolkit.data.prepared import PreparedCase, open_npz, to_hu
+from lits_toolkit.data.prepared import NPZ_UNREADABLE, PreparedCase, open_npz, to_hu
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import output_folder, replacing
 from lits_toolkit.inference.cascade import predict_liver
@@ -16,7 +14,6 @@ from lits_toolkit.inference.runtimes import Runner, open_model
 from lits_toolkit.models.storage import load_model, weights_fingerprint
 
 FOLDER = "livers"
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def predict_livers(model_folder: Path, cases: Sequence[PreparedCase], progress: bool = False) -> list[Path]:
@@ -47,7 +44,7 @@ def read_liver(path: Path) -> np.ndarray:
         with open_npz(path) as stored:
             shape = tuple(stored["shape"])
             return np.unpackbits(stored["liver"], count=int(np.prod(shape))).reshape(shape).astype(bool)
-    except _UNREADABLE as error:
+    except NPZ_UNREADABLE as error:
         raise InputError(f"{path} is no liver that can be read: remove it, and it is found again") from error
 
 
@@ -55,7 +52,7 @@ def _is_made(path: Path, made_by: str) -> bool:
     try:
         with open_npz(path) as stored:
             return str(stored["made_by"]) == made_by
-    except _UNREADABLE:
+    except NPZ_UNREADABLE:
         return False
 
 

@@ -1,6 +1,5 @@
 """Which run a model folder holds, and how far it is: what a run is told from another by, and where it goes on."""
 
-import hashlib
 import json
 import pickle
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import torch
 from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.files import read_json, remove, write_json
+from lits_toolkit.files import content_hash, read_json, remove, write_json
 from lits_toolkit.models.storage import DESCRIPTION, WEIGHTS
 from lits_toolkit.training.record import (
     AVERAGE,
@@ -113,7 +112,7 @@ def describe(settings: TrainSettings, cases: TrainingCases) -> dict[str, Any]:
         "settings": asdict(settings),
         "train_cases": [case.name for case in prepared[: len(cases.train)]],
         "validation_cases": [case.name for case in prepared[len(cases.train) :]],
-        "cohort": hashlib.blake2b(contents.encode(), digest_size=16).hexdigest(),
+        "cohort": content_hash(contents.encode()),
         "liver_model": cases.liver_model,
         "precision": "bf16" if settings.precision == "bf16" else "fp32",
         "versions": {package: version(package) for package in ("lits-toolkit", "torch", "lightning")},

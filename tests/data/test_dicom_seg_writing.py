@@ -4,7 +4,6 @@ import pydicom
 import pytest
 from writers import dicom_slices, small_case, small_grid, write_dicom, write_dicom_case
 
-from lits_toolkit.data import dicom_seg_writing
 from lits_toolkit.data.dicom_seg import read_dicom_seg
 from lits_toolkit.data.dicom_seg_writing import write_dicom_seg
 from lits_toolkit.data.layouts import find_cases
@@ -64,4 +63,4 @@ def test_what_cannot_be_written_is_told(tmp_path, monkeypatch):
         write_dicom_seg(case.reference, case.grid, (tmp_path / "ct", ""), tmp_path / "s.dcm", "x")
     monkeypatch.setitem(__import__("sys").modules, "highdicom", None)
     with pytest.raises(SettingError, match=r'pip install "lits-toolkit\[seg\]"'):
-        dicom_seg_writing.require_highdicom()
+        write_dicom_seg(case.reference, case.grid, (tmp_path / "ct", ""), tmp_path / "other.dcm", "x")

@@ -109,14 +109,12 @@ def test_auto_takes_the_fastest_that_agrees(monkeypatch):
     expected = literal(network, windows())
     speeds = {"torch": 9.0, "openvino": 2.0, "openvino-int8": 1.0, "openvino-bf16": 3.0}
 
-    def opened(model, runtime):
-        wrong = 1 - expected if runtime == "openvino-int8" else expected
-        return lambda images: wrong
-
-    monkeypatch.setattr(choosing, "open_runtime", lambda model, runtime: (runtime, opened(model, runtime)))
-    monkeypatch.setattr(choosing, "_timed", lambda run, images: (run[1](images), speeds[run[0]]))
+    runs = {runtime: lambda images: expected for runtime in speeds}
+    runs["openvino-int8"] = lambda images: 1 - expected
+    of_run = {id(run): speeds[runtime] for runtime, run in runs.items()}
+    monkeypatch.setattr(choosing, "open_runtime", lambda model, runtime: runs[runtime])
+    monkeypatch.setattr(choosing, "_timed", lambda run, images: (run(images), of_run[id(run)]))
     monkeypatch.setattr(choosing, "_candidates", lambda model, notes: [each for each in speeds if each != "torch"])
-    monkeypatch.setattr(choosing, "_first", lambda run, images: run[1](images))
     choice = choosing.choose(Model(network, {}), windows())
     assert choice.runtime == "openvino"
     assert any(note.startswith("openvino-int8: ") and "voxels change" in note for note in choice.notes)
