@@ -1,5 +1,7 @@
 import os
 import resource
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads of each would stand in each other's way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would its tests
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
@@ -33,8 +37,15 @@ def smoke_demo(tmp_path_factory):
 
 @pytest.fixture
 def small_disk():
-    """No file may grow beyond a thousand bytes: the system refuses as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    """`with small_disk():` no file may grow beyond so many bytes: the system refuses as it does on a full disk."""
+
+    @contextmanager
+    def limited(most=1000):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -169,6 +169,6 @@ def test_killed_in_the_middle_of_a_file_the_same_call_finishes(cohort, tmp_path,
 
 
 def test_a_case_that_finds_no_room_leaves_nothing(tmp_path, small_disk):
-    with pytest.raises(OutputError, match=r"cannot write .*a\.b2nd"):
+    with small_disk(), pytest.raises(OutputError, match=r"cannot write .*a\.b2nd"):
         write_prepared(make_phantom(0, size=32, slices=8), tmp_path / "a.b2nd", size=32)
     assert not list(tmp_path.iterdir())

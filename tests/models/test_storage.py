@@ -45,6 +45,6 @@ def test_damaged_weights_and_an_alien_description(tmp_path):
 
 
 def test_weights_that_find_no_room_leave_nothing(tmp_path, small_disk):
-    with pytest.raises(OutputError, match=r"cannot write .*weights\.safetensors"):
+    with small_disk(), pytest.raises(OutputError, match=r"cannot write .*weights\.safetensors"):
         save_model(tmp_path / "model", build_model("2d-mobilenet_v2-top"), {"name": "x"})
     assert not list((tmp_path / "model").iterdir())

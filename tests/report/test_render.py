@@ -147,10 +147,8 @@ def test_an_interruption_ends_the_kernels_and_leaves_nothing_half_written(write_
     os.mkfifo(fifo)
     write_notebook("a", f"held_open = open({str(fifo)!r}, 'w')", "import threading; threading.Event().wait()")
     program = f"""
-import signal
 from pathlib import Path
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may ignore it
 from lits_toolkit.report import render
 from lits_toolkit.report.registry import FigureEntry
 from lits_toolkit.study.workspace import Workspace

@@ -197,4 +197,5 @@ def test_a_checksum_that_does_not_hold_is_noticed(folders, tmp_path, monkeypatch
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(folders, tmp_path, small_disk):
-    refuse(folders, tmp_path, OutputError, "larger than is allowed|no space")
+    with small_disk():
+        refuse(folders, tmp_path, OutputError, "larger than is allowed|no space")

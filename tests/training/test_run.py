@@ -1,7 +1,6 @@
 import json
 import math
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -391,17 +390,12 @@ def test_a_folder_that_cannot_be_written_into_is_told_before_the_first_epoch(cas
     assert not told
 
 
-def test_a_full_disk_ends_a_run_with_a_word_and_it_goes_on_afterwards(finished, cases, tmp_path):
+def test_a_full_disk_ends_a_run_with_a_word_and_it_goes_on_afterwards(finished, cases, tmp_path, small_disk):
     """Too little room for a checkpoint, enough for the weights."""
     folder = tmp_path / "model"
     most = (finished / "last.ckpt").stat().st_size - 1
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    try:
-        with pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: the file is larger"):
-            train(folder, cases, SETTINGS, progress=False)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_disk(most), pytest.raises(OutputError, match=r"cannot write .*last\.ckpt: the file is larger"):
+        train(folder, cases, SETTINGS, progress=False)
     assert not list(folder.glob(".partial*"))
     assert_same_run(train(folder, cases, SETTINGS, progress=False), finished)
 
