@@ -10,6 +10,7 @@ import numpy as np
 
 from lits_toolkit.errors import InputError, OutputError, require_extra
 from lits_toolkit.files import content_hash, read_json, remove, replacing, write_json
+from lits_toolkit.inference.openvino_runtime import openvino_core
 from lits_toolkit.models.storage import Model, weights_fingerprint
 
 if TYPE_CHECKING:
@@ -89,14 +90,12 @@ def write_ir(graph: "ov.Model", path: Path) -> None:
 
 def read_int8(model: Model) -> Int8:
     """A model's int8 weights; InputError where it has none, they are damaged, or its weights have changed since."""
-    import openvino as ov
-
     record, reason = _read_record(model)
     if reason:
         raise InputError(f"{reason}: `lits export --to int8` makes int8 weights")
     path = _graph_path(model)
     try:
-        return Int8(ov.Core().read_model(path), record)
+        return Int8(openvino_core().read_model(path), record)
     except RuntimeError as error:
         raise InputError(f"{path} is damaged: `lits export --to int8 --overwrite` makes it anew") from error
 

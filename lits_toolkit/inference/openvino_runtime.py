@@ -1,5 +1,6 @@
 """OpenVINO on the CPU: a network's graph, compiled for the size of the images that come."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,6 +20,18 @@ MOST_STREAMS = 8
 """As many as samples in a batch by default."""
 EXAMPLE_SIZE = 64
 """y and x of what the network is run on to be recorded; the graph is of any size."""
+
+
+@cache
+def openvino_core() -> "ov.Core":
+    """The process's one door to OpenVINO, which is never closed.
+
+    OpenVINO's CPU plugin sets a stack for signals of its own and gives the former one back at its end. Where two end
+    in the order they began, that is one which is gone, and the next Ctrl-C is a segmentation fault.
+    """
+    import openvino as ov
+
+    return ov.Core()
 
 
 def to_openvino(network: "Network") -> "ov.Model":
@@ -59,9 +72,7 @@ def probability_network(network: "Network") -> "torch.nn.Module":
 
 def has_bf16() -> bool:
     """Whether this processor has instructions for bfloat16; without them it would be slower, not faster."""
-    import openvino as ov
-
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
@@ -70,11 +81,8 @@ def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
     Each batch is dealt out to streams, which need not wait for one another after every layer: some percent faster than
     all threads on one batch.
     """
-    import openvino as ov
-
     if precision == "bf16" and not has_bf16():
         raise SettingError("openvino-bf16: this processor has no bfloat16 instructions; take openvino")
-    core = ov.Core()
     threads = usable_threads()
     streams = min(threads, MOST_STREAMS)
     settings = {
@@ -90,7 +98,7 @@ def run_openvino(graph: "ov.Model", precision: Literal["f32", "bf16"]) -> "Run":
         if shape not in requests:
             fixed = graph.clone()
             fixed.reshape([-1, *shape])
-            compiled = core.compile_model(fixed, "CPU", settings)
+            compiled = openvino_core().compile_model(fixed, "CPU", settings)
             requests[shape] = [compiled.create_infer_request() for _ in range(streams)]
         parts = [part for part in np.array_split(np.ascontiguousarray(windows), streams) if len(part)]
         busy = list(zip(requests[shape], parts, strict=False))

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -134,3 +137,29 @@ def test_bf16_may_change_a_hundredth_of_the_object():
     assert not disagreement("openvino-bf16", expected, found)
     found[..., 1, :20] = 0
     assert disagreement("openvino-bf16", expected, found)
+
+
+DISCARDED_AND_INTERRUPTED = """
+import gc, signal, sys
+import numpy as np
+from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.storage import Model
+
+models = [Model(build_model("2d-shufflenet_v2-default").eval(), {}) for _ in range(2)]
+opened = [open_model(model, "openvino") for model in models]
+for index in range(2):
+    opened[index].run(np.zeros((1, 9, 64, 64), np.float32))
+while opened:
+    del opened[0]
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
+def test_ctrl_c_is_heard_after_models_are_discarded_in_the_order_they_were_opened():
+    """OpenVINO's CPU plugin moves the stack that signals are handled on, with a plugin for each it would be gone."""
+    assert subprocess.run([sys.executable, "-c", DISCARDED_AND_INTERRUPTED], check=False).returncode == 3
