@@ -42,9 +42,9 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
     """Post-training quantisation: activations and weights of convolutions in 8 bits, by what `windows` give rise to.
 
     `windows` are batches of one, (1, 9, y, x) float32 or (1, 1, 8, y, x). Activations are quantised asymmetrically
-    (preset "mixed"), since those of swish are. The first and the last convolution stay in fp32: both are given the
-    image itself, where a tumour is few of 256 steps below the liver. Weights take half of their range, since
-    processors without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
+    (preset "mixed"), since those of swish are. The convolutions at both ends stay in fp32: some are given the image
+    itself, where a tumour is few of 256 steps below the liver. Weights take half of their range, since processors
+    without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
     """
     require_extra("nncf", "int8")
     with warnings.catch_warnings():
@@ -56,17 +56,30 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
 
         fixed = graph.clone()
         fixed.reshape([-1, *windows[0].shape[1:]])
-        nodes = fixed.get_ordered_ops()
-        convolutions = [node.get_friendly_name() for node in nodes if "Convolution" in node.get_type_name()]
         return nncf.quantize(
             fixed,
             nncf.Dataset(windows),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(windows),
             fast_bias_correction=True,
-            ignored_scope=nncf.IgnoredScope(names=[convolutions[0], convolutions[-1]]),
+            ignored_scope=nncf.IgnoredScope(names=_convolutions_at_the_ends(fixed)),
             advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
         )
+
+
+def _convolutions_at_the_ends(graph: "ov.Model") -> list[str]:
+    """Names of those that no other convolution comes before or after."""
+    first: set[str] = set()
+    nearest: dict[str, set[str]] = {}
+    """By node: the convolutions that it is made of without another between."""
+    for node in graph.get_ordered_ops():
+        name = node.get_friendly_name()
+        before = set().union(*(nearest[value.get_node().get_friendly_name()] for value in node.input_values()))
+        if "Convolution" in node.get_type_name():
+            first |= set() if before else {name}
+            before = {name}
+        nearest[name] = before
+    return sorted(first | nearest[graph.get_result().get_friendly_name()])
 
 
 def store_int8(folder: Path, graph: "ov.Model", record: dict[str, Any]) -> None:

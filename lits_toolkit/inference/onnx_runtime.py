@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lits_toolkit.errors import require_extra
-from lits_toolkit.inference.openvino_runtime import probability_network
 from lits_toolkit.models.cost import input_shape
 from lits_toolkit.models.machine import usable_threads
 
@@ -27,6 +26,8 @@ def to_onnx(network: "Network", size: int, metadata: dict[str, str] | None = Non
     for library in ("onnx", "onnxscript"):
         require_extra(library, "export")
     import torch
+
+    from lits_toolkit.models.probability import probability_network
 
     example = torch.zeros((2, *input_shape(network.dimensions, size)[1:]))
     with warnings.catch_warnings():

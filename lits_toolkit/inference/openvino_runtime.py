@@ -11,7 +11,6 @@ from lits_toolkit.models.machine import usable_threads
 
 if TYPE_CHECKING:
     import openvino as ov
-    import torch
 
     from lits_toolkit.inference.runtimes import Run
     from lits_toolkit.models.network import Network
@@ -43,6 +42,7 @@ def to_openvino(network: "Network") -> "ov.Model":
     import torch
 
     from lits_toolkit.inference.openvino_graph import record
+    from lits_toolkit.models.probability import probability_network
 
     device = next(network.parameters()).device
     example = torch.zeros(input_shape(network.dimensions, EXAMPLE_SIZE), device=device)
@@ -52,22 +52,6 @@ def to_openvino(network: "Network") -> "ov.Model":
         return record(probability_network(network), example)
     finally:
         torch.set_num_threads(threads)
-
-
-def probability_network(network: "Network") -> "torch.nn.Module":
-    """The network with the softmax and the choice of the second class behind it."""
-    from torch import Tensor, nn
-
-    class Probability(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, image: Tensor) -> Tensor:
-            probability = self.network(image).softmax(1)
-            return probability[:, 1:] if image.ndim == 4 else probability[:, 1]
-
-    return Probability().eval()
 
 
 def has_bf16() -> bool:

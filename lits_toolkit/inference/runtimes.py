@@ -88,8 +88,9 @@ def _torch(model: Model, bf16: bool) -> Run:
     import torch
 
     from lits_toolkit.models.memory import keep_large_allocations
+    from lits_toolkit.models.probability import probability_network
 
-    network = model.network
+    network = probability_network(model.network)
     device = next(network.parameters()).device
     keep_large_allocations()
 
@@ -98,7 +99,7 @@ def _torch(model: Model, bf16: bool) -> Run:
         if images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            found: np.ndarray = network(images).float().softmax(1)[:, 1].cpu().numpy()
-        return found[:, None] if images.ndim == 4 else found
+            found: np.ndarray = network(images).cpu().numpy()
+        return found
 
     return run

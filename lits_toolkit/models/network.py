@@ -54,8 +54,12 @@ class EfficientUNet(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits; shapes as the class says."""
+        return self.output(self.decode(x), x)
+
+    def decode(self, x: Tensor) -> Tensor:
+        """Images to the features that the output is given, of half their y and x."""
         require_size(x, 32)
-        image, features = x, self.stem(x)
+        features = self.stem(x)
         outputs = []
         for encode in self.encoder:
             features = encode(features)
@@ -66,7 +70,7 @@ class EfficientUNet(Network):
             if number == 0 and self.dimensions == 3:
                 # the only upsampling along z: from the encoder's 2 slices to the 4 that are asked for
                 features = functional.interpolate(features, scale_factor=(2, 1, 1), mode="nearest")
-        return self.output(features, image)
+        return features
 
 
 class DecoderStage(nn.Module):
@@ -83,7 +87,7 @@ class DecoderStage(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """(b, features_in, [z,] y, x) and the skip (b, features_out, [z,] 2y, 2x) to the skip's shape."""
         x = self.up(x)
-        return self.mix(torch.cat([x, _centre(skip, x)], dim=1))
+        return self.mix(torch.cat([x, centre(skip, x)], dim=1))
 
 
 class Output(nn.Module):
@@ -97,7 +101,7 @@ class Output(nn.Module):
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         """Decoder features and the image to logits."""
         x = self.up(x)
-        return self.classify(torch.cat([x, _centre(image, x)], dim=1))
+        return self.classify(torch.cat([x, centre(image, x)], dim=1))
 
 
 def _encoder_layer(dimensions: int, block: str, layer: EncoderLayer) -> nn.Sequential:
@@ -119,7 +123,7 @@ def _doubling(dimensions: int, features_in: int, features_out: int) -> nn.Module
     return CONV_TRANSPOSED[dimensions](features_in, features_out, step, step)
 
 
-def _centre(skip: Tensor, like: Tensor) -> Tensor:
+def centre(skip: Tensor, like: Tensor) -> Tensor:
     """Crop a 3D skip along z to the centre slices that `like` has; a 2D skip fits as it is."""
     if skip.ndim == 4:
         return skip
