@@ -64,7 +64,7 @@ def _merged_weights(output: Output) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _doubling_to_one_feature(weight: Tensor, bias: Tensor) -> nn.Module:
-    """A transposed convolution; in 2D as a convolution to the four pixels of each pixel, which runtimes are better at."""
+    """A transposed convolution; in 2D as a convolution to the four pixels of each, which runtimes are better at."""
     features = len(weight)
     kind: Any = {"device": weight.device, "dtype": weight.dtype}
     if weight.ndim == 4:
