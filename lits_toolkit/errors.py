@@ -1,5 +1,7 @@
 """What can go wrong for a user. Each message says what was expected, what was found, where, and what to do."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.util import find_spec
 
 
@@ -33,6 +35,16 @@ class TrainingError(LitsError):
 
 class OutputError(LitsError):
     """A result cannot be written: read-only folder, full disk, or a file already there."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words that help on from a mistyped name.
+
+    >>> nearest("cascde", ["cascade", "other"])
+    "the nearest is 'cascade'"
+    """
+    close = get_close_matches(name, list(known), n=1, cutoff=0)
+    return f"the nearest is {close[0]!r}" if close else "there is none"
 
 
 def require_extra(library: str, extra: str) -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import numpy as np
 
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.models.storage import Model
 
 Run = Callable[[np.ndarray], np.ndarray]
@@ -15,7 +14,16 @@ middle slices, (b, 1, y, x) float32 or (b, 4, y, x)."""
 
 AUTO = "auto"
 INT8 = "openvino-int8"
-RUNTIMES = ("torch", "torch-bf16", "openvino", "openvino-bf16", INT8, "onnxruntime")
+RUNTIMES = {
+    AUTO: "the fastest of the others that finds what torch finds in the first batch",
+    "torch": "PyTorch in fp32, by which all others are judged",
+    "torch-bf16": "PyTorch in bfloat16",
+    "openvino": "OpenVINO in fp32",
+    "openvino-bf16": "OpenVINO in bfloat16, where the processor has instructions for it",
+    INT8: "OpenVINO with the int8 weights that `lits export --to int8` has made",
+    "onnxruntime": 'ONNX Runtime in fp32, of the extra "export"',
+}
+"""By name: what it is."""
 
 
 @dataclass(eq=False)
@@ -56,11 +64,8 @@ def open_model(model: Model, runtime: str = "torch") -> Runner:
 
 def require_runtime(name: str) -> None:
     """SettingError, naming the nearest, where there is no runtime of that name."""
-    if name not in (AUTO, *RUNTIMES):
-        nearest = get_close_matches(name, (AUTO, *RUNTIMES), n=1, cutoff=0)[0]
-        raise SettingError(
-            f"no runtime is called {name!r}; the nearest is {nearest!r}, all are {', '.join((AUTO, *RUNTIMES))}"
-        )
+    if name not in RUNTIMES:
+        raise SettingError(f"no runtime is called {name!r}; {nearest(name, RUNTIMES)}, all are {', '.join(RUNTIMES)}")
 
 
 def open_runtime(model: Model, runtime: str) -> Run:

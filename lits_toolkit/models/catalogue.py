@@ -3,12 +3,11 @@
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from lits_toolkit.errors import SettingError
+from lits_toolkit.errors import SettingError, nearest
 from lits_toolkit.models.encoders import Encoder, encoders
 
 if TYPE_CHECKING:
@@ -150,8 +149,7 @@ def _printed_otherwise() -> frozenset[str]:
 def _encoder(name: str) -> Encoder:
     plain = name.removesuffix(PRINTED)
     if plain not in encoders():
-        nearest = get_close_matches(name, model_names(), n=1, cutoff=0)
-        raise SettingError(f"no model is called {name!r}; the nearest is {nearest[0]!r}, `lits models` lists all")
+        raise SettingError(f"no model is called {name!r}; {nearest(name, model_names())}, `lits models` lists all")
     return encoders(printed=plain != name)[plain]
 
 

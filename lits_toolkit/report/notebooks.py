@@ -2,15 +2,14 @@
 
 import ast
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lits_toolkit.data.folders import split_places
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.files import read_json
 from lits_toolkit.training.settings import make_settings
 
@@ -91,12 +90,6 @@ def fit_parameters(
             make_settings(value)
         fitted[name] = value
     return fitted
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Words that help on from a mistyped name, as "the nearest is 'run'"."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0)
-    return f"the nearest is {close[0]!r}" if close else "there is none"
 
 
 def _as_type(parameter: Parameter, value: object) -> object:

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lits_toolkit.errors import SettingError
-from lits_toolkit.report.notebooks import nearest
+from lits_toolkit.errors import SettingError, nearest
 from lits_toolkit.study.workspace import RUN, Workspace
 
 

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lits_toolkit.data.prepared import PreparedCase
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.inference.export import ExportFormat, export_model
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
@@ -38,9 +37,9 @@ def export_from_study(
     verdict. Raises as `inference.export.export_model`; SettingError where the study has no model of that name.
     """
     folder = study.model(stage, name)
-    if name not in study.models(stage):
-        nearest = get_close_matches(name, study.models(stage), n=1, cutoff=0)
-        hint = f"the nearest is {nearest[0]!r}" if nearest else "it has none of that stage: `lits train` makes them"
+    there = study.models(stage)
+    if name not in there:
+        hint = nearest(name, there) if there else "it has none of that stage: `lits train` makes them"
         raise SettingError(f"no {stage} model {name!r} has been trained in {study.folder}; {hint}")
     model = load_model(folder)
     if to == "int8":

@@ -1,7 +1,6 @@
 """The workspace: the folder in which a study keeps prepared cases, models, predictions, scores and figures."""
 
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.prepared import find_prepared
 from lits_toolkit.data.splits import Split
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.files import output_folder, read_json, write_json
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ class Workspace:
         """The case of that name; SettingError names the nearest."""
         cases = {case.name: case for case in self.cohort_cases()}
         if name not in cases:
-            nearest = get_close_matches(name, cases, n=1, cutoff=0)
-            raise SettingError(f"no case {name!r} in {self.data}; the nearest is {nearest[0]!r}")
+            raise SettingError(f"no case {name!r} in {self.data}; {nearest(name, cases)}")
         return cases[name]
 
     def prepared_cases(self, names: tuple[str, ...]) -> list[Path]:

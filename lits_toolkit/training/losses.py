@@ -6,11 +6,10 @@ softmax's probability of that class; of two classes the second is the stage's ob
 """
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.errors import InputError, SettingError, nearest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,9 +65,8 @@ def loss_names(names: str) -> list[LossName]:
     parts = [part.strip() for part in names.split("+")]
     for part in parts:
         if part not in known:
-            nearest = get_close_matches(part, known, n=1, cutoff=0)
             raise SettingError(
-                f"no loss is called {part!r}; the nearest is {nearest[0]!r} of {', '.join(known)}, "
+                f"no loss is called {part!r}; {nearest(part, known)} of {', '.join(known)}, "
                 "and a sum is written as cross_entropy+dice"
             )
     return [known[part] for part in parts]

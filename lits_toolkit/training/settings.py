@@ -3,12 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from types import NoneType
 from typing import Any, Literal, get_args
 
 from lits_toolkit.data.combination import Combination
-from lits_toolkit.errors import SettingError
+from lits_toolkit.errors import SettingError, nearest
 
 Stage = Literal["liver", "tumor"]
 Slices = Literal["all", "liver", "tumor"]
@@ -198,8 +197,7 @@ def make_settings(values: Mapping[str, Any], base: TrainSettings | None = None) 
     known = [field.name for field in fields(TrainSettings)]
     for name in values:
         if name not in known:
-            nearest = get_close_matches(name, known, n=1, cutoff=0)[0]
-            raise SettingError(f"no setting is called {name!r}; the nearest is {nearest!r}")
+            raise SettingError(f"no setting is called {name!r}; {nearest(name, known)}")
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return replace(base, **plain)
 

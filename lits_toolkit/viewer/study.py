@@ -1,7 +1,6 @@
 """Many cases in one browser: pickers of case and runs, each case's Dice, the largest errors, and the slice browser."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import traitlets
 from lits_toolkit.data.case import Case, CaseFiles, mask_file_name
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.reading import read_case
-from lits_toolkit.errors import InputError, LitsError, SettingError
+from lits_toolkit.errors import InputError, LitsError, SettingError, nearest
 from lits_toolkit.study.workspace import RUN, Workspace
 from lits_toolkit.viewer.blend import MOST_PREDICTIONS, prediction_layers
 from lits_toolkit.viewer.browser import SliceBrowser, browse
@@ -314,8 +313,6 @@ def require_known(what: str, name: str, known: Iterable[str]) -> str:
     """The name, or SettingError with the nearest one where it is not known, and with all where they are few."""
     names = list(known)
     if name not in names:
-        nearest = get_close_matches(name, names, n=1, cutoff=0)
-        others = f" of {', '.join(names)}" if len(names) <= _FEW else ""
-        there = f"the nearest is {nearest[0]!r}{others}" if nearest else "there is none"
-        raise SettingError(f"there is no {what} {name!r}; {there}")
+        others = f" of {', '.join(names)}" if 0 < len(names) <= _FEW else ""
+        raise SettingError(f"there is no {what} {name!r}; {nearest(name, names)}{others}")
     return name
