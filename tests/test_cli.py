@@ -70,6 +70,14 @@ def test_the_help_of_a_setting_breaks_at_the_width_alone(monkeypatch, capsys):
     assert "by default all for the liver stage, those with liver for the tumour stage. (default: None)" in out
 
 
+def test_the_help_of_predict_says_what_each_runtime_is(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "1000")
+    status, out, _ = run(monkeypatch, capsys, "predict", "--help")
+    assert status == 0
+    for name in ("auto", "torch", "torch-bf16", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime"):
+        assert re.search(rf"- {name}: \w", out)
+
+
 def test_models_as_json(monkeypatch, capsys):
     status, out, _ = run(monkeypatch, capsys, "models", "--json")
     assert status == 0

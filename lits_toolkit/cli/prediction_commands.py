@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from lits_toolkit.cli.options import Inputs, Jobs, Name, OptionalPath, Threshold
+from lits_toolkit.cli.options import Inputs, Jobs, Name, OptionalPath, Runtime, Threshold
 from lits_toolkit.cli.printing import figure, slices_bar
 from lits_toolkit.errors import SettingError
 from lits_toolkit.models.machine import counted
@@ -22,7 +22,7 @@ def predict(
     run: str = "cascade",
     liver: str = "2d-mobilenet_v2-default",
     tumor: str = "2d-mobilenet_v2-default",
-    runtime: str = "auto",
+    runtime: Runtime = "auto",
     box: bool = False,
     threshold_liver: Threshold = None,
     threshold_tumor: Threshold = None,
@@ -44,7 +44,6 @@ def predict(
         run: What the predictions of the held-out cases are called in the workspace.
         liver: The liver stage's model, or "reference" to take the reference's liver.
         tumor: The tumour stage's model.
-        runtime: What runs the networks; "auto" takes the fastest that gives the same.
         box: Show the tumour stage the liver's box alone: faster, and not quite the same numbers.
         threshold_liver: What a liver voxel's probability has to exceed; by default the model's own, or 0.5.
         threshold_tumor: The same of a tumour voxel's.
@@ -176,7 +175,7 @@ def benchmark(
 
     Args:
         models: Networks of the catalogue.
-        runtimes: In which prediction is timed; one that is not installed is named and left out.
+        runtimes: In which prediction is timed, of those of `lits predict`; any not installed is named and left out.
         prediction_only: Leave out the training steps, which are timed in torch.
         batch: Samples at a time: slices in 2D, blocks of four in 3D.
         size: y and x of the input, in pixels.

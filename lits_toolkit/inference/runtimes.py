@@ -15,7 +15,7 @@ middle slices, (b, 1, y, x) float32 or (b, 4, y, x)."""
 AUTO = "auto"
 INT8 = "openvino-int8"
 RUNTIMES = {
-    AUTO: "the fastest of the others that finds what torch finds in the first batch",
+    AUTO: "the fastest of torch and OpenVINO's that finds what torch finds in the first batch",
     "torch": "PyTorch in fp32, by which all others are judged",
     "torch-bf16": "PyTorch in bfloat16",
     "openvino": "OpenVINO in fp32",
