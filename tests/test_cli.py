@@ -4,12 +4,14 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from lits_toolkit.cli import main
+from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.training.settings import TrainSettings
 
 
@@ -78,6 +80,15 @@ def test_the_help_of_predict_says_what_each_runtime_is(monkeypatch, capsys):
         assert re.search(rf"- {name}: \w", out)
 
 
+@pytest.mark.parametrize(("number", "told"), [(9, True), (10, False)])
+def test_tune_says_that_few_cases_decide_little(monkeypatch, capsys, number, told):
+    cases = [CaseFiles(f"volume-{index}", Path("nowhere.nii")) for index in range(number)]
+    monkeypatch.setattr("lits_toolkit.study.tuning.validation_cases", lambda _: cases)
+    monkeypatch.setattr("lits_toolkit.study.tuning.tune", lambda *_, **__: [])
+    status, out, _ = run(monkeypatch, capsys, "tune", "--workspace", "w")
+    assert (status, "fewer than 10 cases are uncertain" in out) == (0, told)
+
+
 def test_models_as_json(monkeypatch, capsys):
     status, out, _ = run(monkeypatch, capsys, "models", "--json")
     assert status == 0
@@ -124,7 +135,7 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
     assert (status, "now reference" in err) == (1, True)
     arguments = ["--workspace", work, "--output", tmp_path / "more", "--jobs", 2, "--box", "--probability", "uint8"]
     status, out, _ = run(monkeypatch, capsys, "predict", data, *arguments, "--threshold-tumor", 0.25)
-    assert (status, "4 cases, up to" in out, out.count("lesion")) == (0, True, 4)
+    assert (status, "4 cases to predict, up to" in out, out.count("lesion")) == (0, True, 4)
     record = json.loads((tmp_path / "more" / "segmentation-0.json").read_text())
     assert record["thresholds"] == {"liver": 0.5, "tumor": 0.25, "tumor_component": 0.7}
     assert (tmp_path / "more" / "probabilities" / "volume-0.nii.gz").is_file()

@@ -1,5 +1,6 @@
 """Trained models: masks, thresholds, export, times."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -55,6 +56,7 @@ def predict(
     """
     from dataclasses import replace
 
+    from lits_toolkit.data.case import CaseFiles
     from lits_toolkit.data.layouts import find_cases
     from lits_toolkit.study.workspace import Workspace
 
@@ -64,7 +66,7 @@ def predict(
     cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().held_out_cases()
     folder = output or study.predictions(run)
     from lits_toolkit.inference.cascade import thresholds_of
-    from lits_toolkit.inference.estimate import estimate_memory_gb
+    from lits_toolkit.inference.estimate import estimate_memory_gb, read_shapes
     from lits_toolkit.inference.predict import Prediction, predict_cases
     from lits_toolkit.inference.settings import PredictSettings
     from lits_toolkit.models.storage import load_model
@@ -82,20 +84,28 @@ def predict(
         probability=None if probability == "none" else probability,
         dicom_seg=dicom_seg,
     )
-    memory = estimate_memory_gb(cases, [model for model in (liver_model, tumor_model) if model], jobs)
-    print(f"{counted(len(cases), 'case')}, up to {memory:.1f} GB of memory")
-    made = []
+
+    def begin(todo: Sequence[CaseFiles]) -> None:
+        if len(todo) < len(cases):
+            kept = counted(len(cases) - len(todo), "mask")
+            print(f"{kept} kept in {folder}: made by the same models before")
+        if todo:
+            models = {"liver": liver_model, "tumor": tumor_model} if liver_model else {"tumor": tumor_model}
+            shapes = read_shapes(todo)
+            memory = estimate_memory_gb(shapes.values(), list(models.values()), jobs)
+            print(f"{counted(len(todo), 'case')} to predict, up to {memory:.1f} GB of memory")
+            bar.plan((name, stage, shape[0]) for name, shape in shapes.items() for stage in models)
 
     def tell(found: Prediction) -> None:
-        made.append(found)
+        bar.finish(found.case)
         volumes = f"liver {found.liver_ml:.0f} ml, tumour {found.tumor_ml:.1f} ml"
         lesions = counted(len(found.lesions), "lesion")
         print(f"{folder / found.mask}: {volumes}, {lesions}, {sum(found.seconds.values()):.1f} s")
         for warning in found.warnings:
             print(f"  warning: {warning}")
 
-    with slices_bar("predicting") as show:
-        predictions = predict_cases(
+    with slices_bar("predicting") as bar:
+        predict_cases(
             cases,
             folder,
             tumor_model,
@@ -103,11 +113,10 @@ def predict(
             settings,
             overwrite=overwrite,
             n_jobs=jobs,
-            progress=show,
+            begin=begin,
+            progress=bar.advance,
             done=tell,
         )
-    if len(predictions) > len(made):
-        print(f"{counted(len(predictions) - len(made), 'mask')} kept in {folder}: made by the same models before")
 
 
 def tune(workspace: Path, liver: str = "2d-mobilenet_v2-default", tumor: str = "2d-mobilenet_v2-default") -> None:
@@ -121,13 +130,22 @@ def tune(workspace: Path, liver: str = "2d-mobilenet_v2-default", tumor: str = "
         liver: The liver stage's model, or "reference" to tune the tumour stage alone, inside the reference's liver.
         tumor: The tumour stage's model, tuned inside the liver that the first stage finds.
     """
+    from lits_toolkit.inference.estimate import read_shapes
+    from lits_toolkit.study.tuning import FEW, validation_cases
     from lits_toolkit.study.tuning import tune as tune_study
     from lits_toolkit.study.workspace import Workspace
 
-    with slices_bar("tuning") as show:
-        found = tune_study(Workspace(workspace), liver, tumor, progress=show)
+    study = Workspace(workspace)
+    cases = validation_cases(study)
+    shapes = read_shapes(cases)
+    stages = ("tumor",) if liver == "reference" else ("liver", "tumor")
+    with slices_bar("tuning") as bar:
+        bar.plan((name, stage, shape[0]) for stage in stages for name, shape in shapes.items())
+        found = tune_study(study, liver, tumor, progress=bar.advance)
     for tuned in found:
         _print_tuned(tuned)
+    if len(cases) < FEW:
+        print(f"Thresholds from fewer than {FEW} cases are uncertain: one lesion may have decided them.")
 
 
 def export(

@@ -1,7 +1,7 @@
 """What several verbs print."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from lits_toolkit.models.machine import counted
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from lits_toolkit.data.doctor import Finding
 
 
@@ -17,16 +19,48 @@ def figure(value: float | None, form: str = ".3f") -> str:
     return "–" if value is None or value != value else format(value, form).replace("-", "−")
 
 
+class SlicesBar:
+    """A bar of the slices done, with the time that is left; nothing where no terminal is.
+
+    A part of the work, a stage of a case, may turn out shorter than it was planned, since the tumour's network sees
+    slices with liver alone: the bar goes on from where the next part begins.
+    """
+
+    def __init__(self, description: str, bar: "Progress") -> None:
+        self._bar, self._task = bar, bar.add_task(description, total=None)
+        self._starts: dict[tuple[str, str], int] = {}
+        self._ends: dict[str, int] = {}
+        self._part = ("", "")
+
+    def plan(self, parts: Iterable[tuple[str, str, int]]) -> None:
+        """All parts, in the order in which they are done: case, stage, and slices at most."""
+        total = 0
+        for name, stage, slices in parts:
+            self._starts[name, stage] = total
+            self._ends[name] = total = total + slices
+        self._bar.update(self._task, total=total)
+
+    def advance(self, name: str, stage: str, slices: int) -> None:
+        """Some more slices of a part are done."""
+        if (name, stage) != self._part:
+            self._part = name, stage
+            self._bar.update(self._task, completed=self._starts.get(self._part), description=f"{name}: {stage}")
+        self._bar.update(self._task, advance=slices)
+
+    def finish(self, name: str) -> None:
+        """A case is done."""
+        self._bar.update(self._task, completed=self._ends.get(name), description=name)
+
+
 @contextmanager
-def slices_bar(description: str) -> Iterator[Callable[[str, str, int], None]]:
-    """A bar of the slices done, told by case, stage and number; nothing where no terminal is."""
+def slices_bar(description: str) -> Iterator[SlicesBar]:
+    """Show a SlicesBar while the work is done."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda name, stage, slices: bar.update(task, advance=slices, description=f"{name}: {stage}")
+        yield SlicesBar(description, bar)
 
 
 def print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> None:

@@ -1,9 +1,8 @@
 """What a prediction takes, told before it starts."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-
-import numpy as np
 
 from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.reading import read_grid
@@ -17,13 +16,20 @@ BYTES_PER_VOXEL = 4
 BYTES_PER_PIXEL = 4
 """Of a network's grid: HU and the probability, while the masks are there too."""
 
+Shape = tuple[int, int, int]
 
-def estimate_memory_gb(cases: Sequence[CaseFiles], models: Sequence[Model], n_jobs: int = 1) -> float:
-    """The largest memory that predicting the cases takes, in GB; from headers, those that can be read."""
-    largest = 0.0
+
+def read_shapes(cases: Sequence[CaseFiles]) -> dict[str, Shape]:
+    """(z, y, x) of each CT, by case, from the headers that can be read."""
+    shapes = {}
     for case in cases:
         with suppress(LitsError, OSError):
-            shape = read_grid(case.volume, case.series).axial_shape
-            grid = sum(size**2 for size in {model.size for model in models}) * shape[0]
-            largest = max(largest, BYTES_PER_VOXEL * float(np.prod(shape)) + BYTES_PER_PIXEL * grid)
-    return max(1, min(n_jobs, len(cases))) * (BASE_GB + largest / 1e9)
+            shapes[case.name] = read_grid(case.volume, case.series).axial_shape
+    return shapes
+
+
+def estimate_memory_gb(shapes: Collection[Shape], models: Sequence[Model], n_jobs: int = 1) -> float:
+    """The largest memory that predicting CTs of these shapes takes, in GB."""
+    pixels = sum(size**2 for size in {model.size for model in models})
+    each = (BYTES_PER_VOXEL * math.prod(shape) + BYTES_PER_PIXEL * pixels * shape[0] for shape in shapes)
+    return max(1, min(n_jobs, len(shapes))) * (BASE_GB + max(each, default=0) / 1e9)

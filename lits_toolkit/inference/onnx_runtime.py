@@ -52,8 +52,12 @@ def to_onnx(network: "Network", size: int, metadata: dict[str, str] | None = Non
 
 
 def run_onnx(model: "Model") -> "Run":
-    """What runs a model in ONNX Runtime; it is translated once for each size of image that comes."""
-    require_extra("onnxruntime", "export")
+    """What runs a model in ONNX Runtime; it is translated once for each size of image that comes.
+
+    SettingError where the extra is not installed.
+    """
+    for library in ("onnx", "onnxscript", "onnxruntime"):
+        require_extra(library, "export")
     sessions: dict[int, Any] = {}
 
     def run(windows: np.ndarray) -> np.ndarray:
@@ -68,10 +72,15 @@ def run_onnx(model: "Model") -> "Run":
 
 def open_onnx(content: bytes) -> Any:
     """A session of ONNX Runtime on the CPU; from bytes, so that a file can name no other files, and without custom
-    operations, so that it can bring no code."""
+    operations, so that it can bring no code.
+
+    Its threads sleep when they have nothing to do: by default they spin, and take the processor from other processes.
+    """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,5 +1,6 @@
 """From CT files to mask files."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
@@ -55,6 +56,7 @@ def predict_cases(
     *,
     overwrite: bool = False,
     n_jobs: int = 1,
+    begin: Callable[[Sequence[CaseFiles]], None] | None = None,
     progress: Progress | None = None,
     done: Callable[[Prediction], None] | None = None,
 ) -> list[Prediction]:
@@ -71,6 +73,7 @@ def predict_cases(
         settings: The defaults of PredictSettings unless given.
         overwrite: Replace what is there.
         n_jobs: Cases at a time, each in a process of its own that opens the models from their folders.
+        begin: Called with the cases that are predicted now, the others being kept, before the first is read.
         progress: Called with case, stage and slices just done, where cases are done one at a time.
         done: Called with each new prediction.
 
@@ -97,14 +100,17 @@ def predict_cases(
     n_jobs = min(n_jobs, len(todo))
     keep_large_allocations()
     # what cannot be opened is told before it is written that the folder's masks are of it
-    runners = _open(tumor_model, liver_model, settings.runtime) if n_jobs == 1 else None
+    runners = _open(tumor_model, liver_model, settings.runtime)
     output_folder(output)
     remove_partials(output)
     write_json(output / RECORD, method)
+    if begin is not None:
+        begin(todo)
     results: Iterator[Prediction | str]
-    if runners:
+    if n_jobs <= 1:
         results = (_attempt(case, sources[case.name], task, runners, progress) for case in todo)
     else:
+        del runners  # each process opens its own
         folders = (tumor_model.folder, liver_model.folder if liver_model else None)
         results = _together(todo, sources, task, folders, n_jobs)
     problems = []
@@ -127,9 +133,9 @@ def _together(
     folders: tuple[Path | None, Path | None],
     n_jobs: int,
 ) -> Iterator[Prediction | str]:
-    """Each case's prediction, or what is wrong with it, several at a time; nothing where there are no cases."""
-    if not cases:
-        return
+    """Each case's prediction, or what is wrong with it, several at a time."""
+    # joblib replaces a process that has grown, which does no harm and of which a user can make nothing
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     threads = max(1, joblib.cpu_count() // n_jobs)
     jobs: Iterable = (joblib.delayed(_in_worker)(case, sources[case.name], task, folders, threads) for case in cases)
     try:

@@ -20,6 +20,7 @@ from lits_toolkit.inference.record import (
 )
 from lits_toolkit.inference.runtimes import AUTO, INT8
 from lits_toolkit.inference.settings import PredictSettings
+from lits_toolkit.models.machine import counted
 from lits_toolkit.models.storage import TUNED, Model, weights_fingerprint
 
 RECORD = "predictions.json"
@@ -144,13 +145,20 @@ def remove_stale(case: str, source: Source, task: Task) -> None:
 
 def require_free(cases: Sequence[CaseFiles], sources: dict[str, Source], task: Task) -> None:
     """OutputError where a case has a mask already that this method did not make of these files."""
-    taken = []
+    taken, of_other_files = [], True
     for case in cases:
         mask = task.made_of(case.name)[0]
         if mask.exists() and task.made_before(case.name, sources[case.name]) is None:
             taken.append(mask.name)
+            made = read_prediction(task.output / record_name(case.name))
+            of_other_files &= made is not None and made.method == task.method
     if taken:
-        raise OutputError(f"{task.output} already has {', '.join(taken)}: give another folder, or --overwrite")
+        more = f" and {counted(len(taken) - 1, 'other mask')} of these cases" if len(taken) > 1 else ""
+        why = "made of another CT, or of one that has changed since" if of_other_files else "of unknown origin"
+        raise OutputError(
+            f"{task.output} already has {taken[0]}{more}, {why}: give another folder (held-out cases: another --run), "
+            f"or --overwrite to make {'them' if more else 'it'} anew"
+        )
 
 
 def describe_source(files: CaseFiles, with_reference: bool) -> Source:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 STEPS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """The thresholds that are tried, each of the three: 0.05 to 0.95."""
 FOLDER, TABLE = "probabilities", "tuning.csv"
+FEW = 10
+"""Validation cases below which what is chosen is uncertain."""
 FORGOTTEN = 0.001
 """Probabilities below are kept as 0: no threshold asks for them, and zeros pack well."""
 
@@ -82,7 +84,7 @@ def tune(study: Workspace, liver: str, tumor: str, progress: Progress | None = N
         InputError: There is no such model, no validation case, or one whose files are gone or have no reference.
         SettingError: A model is of the wrong stage, or was trained further meanwhile.
     """
-    cases = _validation_cases(study)
+    cases = validation_cases(study)
     keep_large_allocations()
     tumor_stage = _Stage.open(study.model("tumor", tumor), "tumor")
     tuned = []
@@ -113,7 +115,8 @@ def read_tuning(folder: str | Path) -> "pd.DataFrame | None":
     return pd.read_csv(folder / TABLE) if tuned and (folder / TABLE).is_file() else None
 
 
-def _validation_cases(study: Workspace) -> list[CaseFiles]:
+def validation_cases(study: Workspace) -> list[CaseFiles]:
+    """Those that are tuned on; InputError where there is none, or one whose files are gone or have no reference."""
     names = study.require().split.validation
     if not names:
         raise InputError(f"{study.folder} has no validation case to tune on: prepare it with --validation 0.15")

@@ -1,12 +1,16 @@
 import errno
+import inspect
 import json
 import os
+import re
 import shutil
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import process_executor
 from writers import small_grid, write_dicom_case
 
 from lits_toolkit.data.case import Case, CaseFiles, Grid
@@ -137,6 +141,27 @@ def test_tuned_thresholds_that_are_those_used_before_change_nothing(cases, tmp_p
     tuned = replace(TUMOR, description=TUMOR.description | {"thresholds": {"tumor": 0.25}, "tuning": {"cases": 3}})
     predict_cases(cases[:1], tmp_path / "out", tuned, LIVER)
     assert predicted == ["volume-0"]
+
+
+def test_a_mask_that_is_refused_is_told_with_what_is_known_of_it(cases, tmp_path):
+    predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    os.utime(cases[0].volume, (1, 1))
+    with pytest.raises(OutputError, match=r"segmentation-0\.nii\.gz, made of another CT, or of one that has changed"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    for name in (RECORD, "segmentation-2.json"):  # as versions wrote a folder that kept no record
+        (tmp_path / "out" / name).unlink()
+    with pytest.raises(
+        OutputError, match=r"segmentation-0\.nii\.gz and 1 other mask of these cases, of unknown origin: .*them anew"
+    ):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+
+
+def test_what_is_to_be_done_is_told_before_it_is_done(cases, tmp_path, predicted):
+    begun = []
+    predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER, begin=begun.append)
+    predict_cases(cases, tmp_path / "out", TUMOR, LIVER, begin=lambda todo: begun.append((todo, len(predicted))))
+    predict_cases(cases, tmp_path / "out", TUMOR, LIVER, begin=begun.append)
+    assert begun == [cases[:1], (cases[1:], 1), []]
 
 
 @pytest.mark.parametrize("runtime", ["opnvino", "openvino-int8"])
@@ -296,6 +321,29 @@ def test_several_at_a_time_give_the_same_and_one_bad_case_stops_none(cases, tmp_
         predict_cases(cases, tmp_path / "three", TUMOR, LIVER, n_jobs=2)
     with pytest.raises(SettingError, match="1 or more jobs"):
         predict_cases(cases, tmp_path / "three", *trained, n_jobs=0)
+
+
+def test_a_runtime_that_cannot_be_opened_overwrites_nothing_though_each_process_opens_its_own(cases, tmp_path, trained):
+    predict_cases(cases, tmp_path / "out", *trained, PredictSettings(runtime="torch"))
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(InputError, match="no int8 weights"):
+        predict_cases(
+            cases, tmp_path / "out", *trained, PredictSettings(runtime="openvino-int8"), overwrite=True, n_jobs=2
+        )
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_joblibs_warning_of_a_process_that_it_replaces_is_not_shown_and_any_other_is(cases, tmp_path, trained):
+    (text,) = re.findall(r'"(A worker stopped while some jobs [^"]*)"', inspect.getsource(process_executor))
+
+    def warn(found):
+        warnings.warn(text, UserWarning, stacklevel=1)  # as joblib's thread does in this process
+        warnings.warn("another", UserWarning, stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        predict_cases(cases[:2], tmp_path / "out", *trained, PredictSettings(runtime="torch"), n_jobs=2, done=warn)
+    assert {str(warning.message) for warning in seen} == {"another"}
 
 
 def test_a_process_that_outlives_a_call_takes_the_models_that_are_there_now(cases, tmp_path, trained):
