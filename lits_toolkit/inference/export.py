@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import InputError, OutputError
-from lits_toolkit.files import replacing, write_json
+from lits_toolkit.files import read_json, replacing, write_json
 from lits_toolkit.inference.cascade import THRESHOLDS_OF, thresholds_of
-from lits_toolkit.models.storage import Model
+from lits_toolkit.models.storage import Model, weights_fingerprint
 
 if TYPE_CHECKING:
     import openvino as ov
 
 ExportFormat = Literal["onnx", "openvino", "int8"]
 KEY = "lits_toolkit"
+FOLDER = "export"
+"""In a model's own."""
 
 COMBINATIONS = {
     "mask": "multiply the normalised CT by the liver (0 or 1)",
@@ -35,8 +37,7 @@ def export_model(model: Model, to: ExportFormat, folder: str | Path, overwrite: 
     Returns that path. Raises OutputError where it is there already, unless `overwrite`; SettingError where an extra is
     missing; InputError where int8 is asked for and the model has no int8 weights that were accepted.
     """
-    name = f"{model.stage}-{model.name}" + ("-int8" if to == "int8" else "")
-    path = Path(folder) / f"{name}.{'onnx' if to == 'onnx' else 'xml'}"
+    path = _path(model, to, folder)
     written = [path, path.with_name(path.name + ".json"), *([] if to == "onnx" else [path.with_suffix(".bin")])]
     taken = [place.name for place in written if place.exists()]
     if taken and not overwrite:
@@ -50,6 +51,18 @@ def export_model(model: Model, to: ExportFormat, folder: str | Path, overwrite: 
     return path
 
 
+def read_exported_onnx(model: Model) -> bytes | None:
+    """What `lits export --to onnx` has left in a model's folder; None where there is none of these very weights."""
+    if model.folder is None:
+        return None
+    path = _path(model, "onnx", model.folder / FOLDER)
+    try:
+        document = read_json(path.with_name(path.name + ".json"))
+        return path.read_bytes() if document["weights"] == weights_fingerprint(model.folder) else None
+    except (InputError, OSError, KeyError, TypeError):
+        return None
+
+
 def describe(model: Model) -> dict[str, Any]:
     """What another program has to do to a CT before the network and with what comes out of it."""
     three = model.network.dimensions == 3
@@ -58,6 +71,7 @@ def describe(model: Model) -> dict[str, Any]:
     return {
         "model": model.name,
         "stage": model.stage,
+        "weights": weights_fingerprint(model.folder) if model.folder else None,
         "input": {
             "name": "image",
             "dtype": "float32",
@@ -96,6 +110,11 @@ def describe(model: Model) -> dict[str, Any]:
             "probability stays below tumor_component go",
         },
     }
+
+
+def _path(model: Model, to: ExportFormat, folder: str | Path) -> Path:
+    name = f"{model.stage}-{model.name}" + ("-int8" if to == "int8" else "")
+    return Path(folder) / f"{name}.{'onnx' if to == 'onnx' else 'xml'}"
 
 
 def _write_onnx(model: Model, document: dict[str, Any], path: Path) -> None:

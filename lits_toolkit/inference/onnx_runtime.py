@@ -54,16 +54,20 @@ def to_onnx(network: "Network", size: int, metadata: dict[str, str] | None = Non
 def run_onnx(model: "Model") -> "Run":
     """What runs a model in ONNX Runtime; it is translated once for each size of image that comes.
 
+    That takes torch's exporter a quarter of a minute; the file that `lits export` has left is taken where there is one.
     SettingError where the extra is not installed.
     """
     for library in ("onnx", "onnxscript", "onnxruntime"):
         require_extra(library, "export")
+    from lits_toolkit.inference.export import read_exported_onnx
+
     sessions: dict[int, Any] = {}
 
     def run(windows: np.ndarray) -> np.ndarray:
         size = windows.shape[-1]
         if size not in sessions:
-            sessions[size] = open_onnx(to_onnx(model.network, size))
+            exported = read_exported_onnx(model) if size == model.size else None
+            sessions[size] = open_onnx(exported or to_onnx(model.network, size))
         found: np.ndarray = sessions[size].run(["probability"], {"image": windows})[0]
         return found
 

@@ -21,7 +21,7 @@ RUNTIMES = {
     "openvino": "OpenVINO in fp32",
     "openvino-bf16": "OpenVINO in bfloat16, where the processor has instructions for it",
     INT8: "OpenVINO with the int8 weights that `lits export --to int8` has made",
-    "onnxruntime": 'ONNX Runtime in fp32, of the extra "export"',
+    "onnxruntime": 'ONNX Runtime in fp32, of the extra "export"; it starts sooner after `lits export --to onnx`',
 }
 """By name: what it is."""
 

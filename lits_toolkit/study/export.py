@@ -10,7 +10,7 @@ import numpy as np
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError, nearest
-from lits_toolkit.inference.export import ExportFormat, export_model
+from lits_toolkit.inference.export import FOLDER, ExportFormat, export_model
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
 from lits_toolkit.study.workspace import Workspace
@@ -44,7 +44,7 @@ def export_from_study(
     model = load_model(folder)
     if to == "int8":
         tell(_int8_of(study, model, overwrite))
-    return export_model(model, to, output or folder / "export", overwrite)
+    return export_model(model, to, output or folder / FOLDER, overwrite)
 
 
 def make_int8(study: Workspace, model: Model) -> dict[str, Any]:

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from lits_toolkit.errors import InputError, OutputError
+from lits_toolkit.inference import onnx_runtime
 from lits_toolkit.inference.cascade import Thresholds, liver_probability, tumor_probability
 from lits_toolkit.inference.export import export_model
 from lits_toolkit.inference.int8 import FOLDER, RECORD, quantise, read_int8, store_int8
-from lits_toolkit.inference.onnx_runtime import open_onnx
+from lits_toolkit.inference.onnx_runtime import open_onnx, to_onnx
 from lits_toolkit.inference.openvino_runtime import to_openvino
 from lits_toolkit.inference.resume import describe_method
 from lits_toolkit.inference.runtimes import open_model
@@ -133,6 +134,26 @@ def test_nothing_is_overwritten_silently(tmp_path):
     assert not path.exists()
     export_model(model(), "openvino", tmp_path, overwrite=True)
     assert path.exists()
+
+
+def test_onnx_runtime_takes_the_exported_file_of_the_very_weights(tmp_path, monkeypatch):
+    (tmp_path / WEIGHTS).write_bytes(b"weights")
+    found = model(folder=tmp_path)
+    images = np.random.default_rng(0).random((2, 9, SIZE, SIZE), np.float32)
+    export_model(found, "onnx", tmp_path / "export")
+    translated = []
+    monkeypatch.setattr(onnx_runtime, "to_onnx", lambda *given: translated.append(given) or to_onnx(*given))
+    expected = open_model(found).run(images)
+    np.testing.assert_allclose(open_model(found, "onnxruntime").run(images), expected, atol=1e-6)
+    assert not translated
+    with torch.no_grad():
+        for parameter in found.network.parameters():
+            parameter += 0.1
+    (tmp_path / WEIGHTS).write_bytes(b"others")
+    other = open_model(found).run(images)
+    assert np.abs(other - expected).max() > 0.01
+    np.testing.assert_allclose(open_model(found, "onnxruntime").run(images), other, atol=1e-6)
+    assert len(translated) == 1
 
 
 @pytest.fixture
