@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,43 +24,55 @@ class SlicesBar:
     """A bar of the slices done, with the time that is left; nothing where no terminal is.
 
     A part of the work, a stage of a case, may turn out shorter than it was planned, since the tumour's network sees
-    slices with liver alone: the bar goes on from where the next part begins.
+    slices with liver alone: the bar goes on from where the next part begins. The time left is from the mean speed since
+    the plan was made: rich's own looks at the last seconds, in which several cases at once are done all or none.
     """
 
     def __init__(self, description: str, bar: "Progress") -> None:
-        self._bar, self._task = bar, bar.add_task(description, total=None)
+        self._bar, self._task = bar, bar.add_task(description, total=None, left="")
         self._starts: dict[tuple[str, str], int] = {}
         self._ends: dict[str, int] = {}
         self._part = ("", "")
+        self._total, self._done, self._done_before, self._begun = 0, 0, 0, bar.get_time()
 
     def plan(self, parts: Iterable[tuple[str, str, int]]) -> None:
         """All parts, in the order in which they are done: case, stage, and slices at most."""
-        total = 0
         for name, stage, slices in parts:
-            self._starts[name, stage] = total
-            self._ends[name] = total = total + slices
-        self._bar.update(self._task, total=total)
+            self._starts[name, stage] = self._total
+            self._ends[name] = self._total = self._total + slices
+        self._begun = self._bar.get_time()
+        self._bar.update(self._task, total=self._total)
 
     def advance(self, name: str, stage: str, slices: int) -> None:
         """Some more slices of a part are done."""
+        begins = self._starts.get((name, stage), self._done)
+        if self._part == ("", ""):
+            self._done_before = begins  # what was there already took no time
         if (name, stage) != self._part:
-            self._part = name, stage
-            self._bar.update(self._task, completed=self._starts.get(self._part), description=f"{name}: {stage}")
-        self._bar.update(self._task, advance=slices)
+            self._part, self._done = (name, stage), begins
+        self._show(f"{name}: {stage}", self._done + slices)
 
     def finish(self, name: str) -> None:
         """A case is done."""
-        self._bar.update(self._task, completed=self._ends.get(name), description=name)
+        self._show(name, self._ends.get(name, self._done))
+
+    def _show(self, description: str, done: int) -> None:
+        self._done = done
+        elapsed, gained = self._bar.get_time() - self._begun, done - self._done_before
+        seconds = round(elapsed * max(self._total - done, 0) / gained) if gained else None
+        left = "" if seconds is None else f"{timedelta(seconds=seconds)} left"
+        self._bar.update(self._task, completed=done, description=description, left=left)
 
 
 @contextmanager
 def slices_bar(description: str) -> Iterator[SlicesBar]:
     """Show a SlicesBar while the work is done."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         yield SlicesBar(description, bar)
 
 
