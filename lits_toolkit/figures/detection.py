@@ -1,5 +1,6 @@
 """How many tumours of each size are found, and at what cost in false alarms: bars with intervals, and FROC curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -64,27 +65,32 @@ def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Seq
 
 
 @house_style()
-def draw_froc(curves: Mapping[str, Froc], label: str, ax: "Axes | None" = None) -> Drawn:
+def draw_froc(
+    curves: Mapping[str, Froc],
+    label: str,
+    detection: Mapping[str, pd.DataFrame] | None = None,
+    ax: "Axes | None" = None,
+) -> Drawn:
     """Sensitivity against false alarms per case as the threshold falls, a line for each method.
 
-    `curves` has the methods' names and what `lits_toolkit.metrics.froc.froc` gives. A point ends each curve where a
-    mask of the same probabilities lies. The data has a row per point: method, threshold, sensitivity,
-    false_alarms_per_case. Raises InputError if there is no reference lesion.
+    `curves` has the methods' names and what `lits_toolkit.metrics.froc.froc` gives, `detection` by the same names what
+    `lits_toolkit.study.intervals.detection_by_size_group` gives of their masks: a point shows where each mask lies,
+    which may have been made with other thresholds. The data has a row per point of the curves, and one per mask with
+    the threshold NaN: method, threshold, sensitivity, false_alarms_per_case. Raises InputError if there is no reference
+    lesion.
     """
     if not curves or not all(curve.lesions for curve in curves.values()):
         raise InputError("no case has a tumour in its reference: there is no FROC curve to show")
     figure, (ax,) = use_axes(ax, 1, inches=(6.4, 5))
     parts = []
-    farthest = max(float(curve.false_alarms_per_case[-1]) for curve in curves.values()) or 1.0
+    masks = {method: _mask_point(table) for method, table in (detection or {}).items() if method in curves}
+    ends = [float(curve.false_alarms_per_case[-1]) for curve in curves.values()]
+    farthest = max(*ends, *(alarms for _, alarms in masks.values()), 0.0) or 1.0
     for number, (method, curve) in enumerate(curves.items()):
         color, dashes = METHOD_COLORS[number % len(METHOD_COLORS)], _LINES[number % len(_LINES)]
         ax.step(
             curve.false_alarms_per_case, curve.sensitivity, where="post", color=color, linestyle=dashes, label=method
         )
-        ax.plot(
-            curve.false_alarms_per_case[-1], curve.sensitivity[-1], marker="o", markersize=6, color=color,
-            clip_on=False, zorder=4,
-        )  # fmt: skip
         parts.append(
             pd.DataFrame(
                 {
@@ -95,12 +101,18 @@ def draw_froc(curves: Mapping[str, Froc], label: str, ax: "Axes | None" = None) 
                 }
             )
         )
+        if method in masks:
+            hits, alarms = masks[method]
+            ax.plot(alarms, hits, marker="o", markersize=6, color=color, clip_on=False, zorder=4)
+            mask = {"method": [method], "threshold": math.nan, "sensitivity": hits, "false_alarms_per_case": alarms}
+            parts.append(pd.DataFrame(mask))
     ax.set_xlim(0, farthest * 1.04)
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("false alarms per case")
     ax.set_ylabel("share of the reference's tumours found")
     first = next(iter(curves.values()))
-    figure.legend(handles=[*ax.get_legend_handles_labels()[0], _mask_key()], loc="outside lower center", ncols=2)
+    keys = [*ax.get_legend_handles_labels()[0], *([_mask_key()] if masks else [])]
+    figure.legend(handles=keys, loc="outside lower center", ncols=2)
     figure.suptitle(f"FROC · {label}, {count_of(first.lesions, 'tumour')} in {count_of(first.cases, 'case')}")
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
@@ -118,6 +130,12 @@ def _interval_key() -> object:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=INK, linewidth=1.4, label="95 % interval over cases")
+
+
+def _mask_point(detection: pd.DataFrame) -> tuple[float, float]:
+    """The share that is found, and false alarms per case, of all sizes together."""
+    (row,) = detection[detection["size_group"] == ALL_SIZES].to_dict("records")
+    return row["hit_rate"], row["false_alarms_per_case"]
 
 
 def _mask_key() -> object:

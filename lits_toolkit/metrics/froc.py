@@ -3,8 +3,8 @@
 A *candidate* is a face-connected component of the voxels whose probability is above `ABOVE`, and its score is the
 highest probability in it. At a threshold those candidates stand whose score reaches it. A reference lesion is found if
 a standing candidate shares a voxel with it, and a standing candidate that shares none with any is a false alarm: the
-same hits and false alarms as in the table of lesions. Since `ABOVE` is where a mask has tumour, the curve ends where
-the mask of these probabilities lies; the curve does not take candidates apart.
+same hits and false alarms as in the table of lesions. The curve ends where a mask of all candidates lies; one that
+keeps only the surer ones, as the cascade's component threshold does, lies on it before. Candidates are not taken apart.
 
 Bunch et al., A free response approach to the measurement and characterization of radiographic observer performance,
 1978.

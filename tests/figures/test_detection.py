@@ -54,12 +54,24 @@ def test_a_froc_curve_has_a_step_for_each_score(assert_legible):
     )
     theirs = froc([Candidates(np.array([0.6, 0.6, 0.6]), np.array([])), Candidates(np.array([]), np.array([0.9]))])
     drawn = draw_froc({"ours": ours, "theirs": theirs}, "phantom cohort")
+    assert not [line for line in drawn.figure.axes[0].lines if line.get_marker() == "o"]
     own = drawn.data[drawn.data["method"] == "ours"]
     assert own["threshold"].tolist() == [np.inf, 0.9, 0.8, 0.7, 0.6]
     assert own["sensitivity"].tolist() == pytest.approx([0, 1 / 3, 1 / 3, 1 / 3, 2 / 3])
     assert own["false_alarms_per_case"].tolist() == [0, 0, 0.5, 1, 1]
     assert drawn.figure.axes[0].get_xlim()[1] == pytest.approx(1.04)
     assert drawn.figure.get_suptitle() == "FROC · phantom cohort, 3 tumours in 2 cases"
+    assert_legible(drawn)
+
+
+def test_a_masks_point_is_that_of_its_own_table_not_the_curves_end(tables, assert_legible):
+    curve = froc([Candidates(np.array([0.9, 0.6, np.nan]), np.array([0.8])), Candidates(np.array([]), np.array([]))])
+    drawn = draw_froc({"ours": curve}, "phantom cohort", {"ours": detection_by_size_group(*tables)})
+    (point,) = [line for line in drawn.figure.axes[0].lines if line.get_marker() == "o"]
+    # a medium one touched and one of two small ones found, at two false alarms in two cases
+    assert np.ravel(point.get_data()).tolist() == pytest.approx([1, 2 / 3])
+    row = drawn.data[drawn.data["threshold"].isna()].iloc[0]
+    assert (row["method"], row["sensitivity"], row["false_alarms_per_case"]) == ("ours", pytest.approx(2 / 3), 1)
     assert_legible(drawn)
 
 
