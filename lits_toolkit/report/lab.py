@@ -93,7 +93,7 @@ def write_browser_notebook(
         SettingError: No case has that name.
     """
     from lits_toolkit.data.layouts import find_cases
-    from lits_toolkit.viewer.study import require_known
+    from lits_toolkit.viewer.study import require_known, written_probability
 
     found = [files for place in cases for files in find_cases(place)]
     if case:
@@ -101,9 +101,13 @@ def write_browser_notebook(
     masks = by_folder_name([Path(place) for place in predictions])
     if len(found) == 1:
         shown = {name: str(_mask_of(found[0], place)) for name, place in masks.items()}
-        prediction = repr(next(iter(shown.values()), None) if len(shown) < 2 else shown)
         title = found[0].name
-        call = f"browse({str(Path(cases[0]).resolve())!r}, prediction={prediction})"
+        written = {name: written_probability(place, title) for name, place in masks.items()}
+        heats = {name: str(place.resolve()) for name, place in written.items() if place is not None}
+        given = {"prediction": shown} | ({"probability": heats} if heats else {})
+        one = len(shown) < 2  # then it needs no name
+        words = [f"{key}={(next(iter(value.values()), None) if one else value)!r}" for key, value in given.items()]
+        call = f"browse({str(Path(cases[0]).resolve())!r}, {', '.join(words)})"
     else:
         for place in masks.values():
             _require_some(found, place)

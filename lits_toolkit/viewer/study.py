@@ -12,6 +12,7 @@ from lits_toolkit.data.case import Case, CaseFiles, mask_file_name
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, LitsError, SettingError, nearest
+from lits_toolkit.inference.record import probability_name
 from lits_toolkit.study.workspace import RUN, Workspace
 from lits_toolkit.viewer.blend import MOST_PREDICTIONS, prediction_layers
 from lits_toolkit.viewer.browser import SliceBrowser, browse
@@ -194,6 +195,8 @@ class StudyBrowser(ipywidgets.VBox):
             self._read = read_case(files)
         shown = self._predicted(self.case, self.runs)
         masks = {run: self._predictions[run] / mask_file_name(self.case) for run in shown}
+        written = {run: written_probability(self._predictions[run], self.case) for run in shown}
+        probabilities = {run: place for run, place in written.items() if place is not None}
         several, before = len(shown) > 1, len(self._shown) > 1
         settings: dict[str, Any] = {"layout": "compare"} if several else {}
         if old is None:
@@ -201,9 +204,10 @@ class StudyBrowser(ipywidgets.VBox):
         else:
             settings |= {name: getattr(old.view, name) for name in _KEPT}
             settings["errors"] = old.view.errors and bool(shown) and files.reference is not None
+            settings["heat"] = old.view.heat and bool(probabilities)
             if several == before:
                 settings["layout"] = old.view.layout
-        browser = browse(self._read, prediction=masks or None, **settings)
+        browser = browse(self._read, prediction=masks or None, probability=probabilities or None, **settings)
         if old is not None and old.name == browser.name:
             browser.cursor = old.cursor
         self._shown = shown
@@ -256,7 +260,8 @@ def browse_study(
 
     The plot has the tumour's Dice of each case that was scored, ordered by the mean size of its tumours; a click opens
     that case at its worst slice. The list beside it has the largest errors of the first run, missed and invented
-    tumours and, once they are asked for, the worst slices; a click goes there.
+    tumours and, once they are asked for, the worst slices; a click goes there. A run with the probability of tumour
+    beside its masks has it as heat.
 
     `case` is where to begin, by default the first that was predicted; `runs` are up to four names of folders in
     `predictions/`, by default "cascade" or the first; `settings` are those of `browse`.
@@ -271,6 +276,12 @@ def browse_study(
     scores = {run: found for run, found in read_runs(study)[0].items() if run in predictions}
     chosen = [runs] if isinstance(runs, str) else runs
     return StudyBrowser(study.cohort_cases(), predictions, scores, case, chosen, **settings)
+
+
+def written_probability(folder: Path, case: str) -> Path | None:
+    """The probability of tumour beside a case's mask, as `lits predict --probability uint8` writes it; None without."""
+    place = folder / probability_name(case, "uint8")
+    return place if place.is_file() else None
 
 
 def predicted_runs(study: Workspace) -> dict[str, Path]:

@@ -130,6 +130,13 @@ def test_several_folders_of_masks_are_compared_under_their_names(tmp_path, writt
     names = ("one", "a/masks", "b/masks")
     masks = {name: str(place / "segmentation-0.nii.gz") for name, place in zip(names, folders, strict=True)}
     assert written([ct], folders) == f"browse({str(ct)!r}, prediction={masks})"
+    heat = tmp_path / "one" / "probabilities" / "volume-0.nii.gz"
+    heat.parent.mkdir()
+    heat.write_bytes(b"")
+    heats = {"one": str(heat)}
+    assert written([ct], folders) == f"browse({str(ct)!r}, prediction={masks}, probability={heats})"
+    alone = f"browse({str(ct)!r}, prediction={masks['one']!r}, probability={heats['one']!r})"
+    assert written([ct], folders[:1]) == alone
 
 
 def test_several_cases_get_a_picker(tmp_path, written):

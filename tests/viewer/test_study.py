@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 
-from lits_toolkit.data.nifti import write_mask
+from lits_toolkit.data.nifti import write_mask, write_probability
 from lits_toolkit.data.phantom import plan_random, write_cohort
 from lits_toolkit.data.reading import read_case, read_mask
 from lits_toolkit.data.splits import Split
@@ -69,6 +69,24 @@ def test_it_opens_the_first_case_that_the_run_has_predicted(browser):
     ]
     assert list(browser._run_pickers) == ["cascade", "other"]
     assert repr(browser) == "StudyBrowser(volume-1 of 4 cases, cascade)"
+
+
+def test_the_probability_beside_a_runs_masks_is_there_as_heat(study, browser):
+    case = read_case(study.case("volume-2"))
+    probability = np.zeros(case.volume.shape, np.uint8)
+    probability[3, 10:20, 10:20] = 204
+    folder = study.predictions("cascade") / "probabilities"
+    write_probability(probability, case.grid, folder / "volume-2.nii.gz")
+    assert browser.browser.probabilities == []
+    browser.case = "volume-2"
+    assert browser.browser.probabilities == ["cascade"]
+    np.testing.assert_array_equal(browser.browser._probabilities["cascade"], probability)
+    browser.browser.heat = True
+    browser.runs = ("other", "cascade")  # another slice browser, in which heat stays
+    assert (browser.browser.heat, browser.browser.probabilities) == (True, ["cascade"])
+    browser.case = "volume-1"
+    assert (browser.browser.heat, said(browser).count("alert")) == (False, 0)
+    shutil.rmtree(folder)
 
 
 def test_the_pickers_choose_case_and_runs(browser):
