@@ -42,9 +42,9 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
     """Post-training quantisation: activations and weights of convolutions in 8 bits, by what `windows` give rise to.
 
     `windows` are batches of one, (1, 9, y, x) float32 or (1, 1, 8, y, x). Activations are quantised asymmetrically
-    (preset "mixed"), since those of swish are. The convolutions at both ends stay in fp32: some are given the image
-    itself, where a tumour is few of 256 steps below the liver. Weights take half of their range, since processors
-    without VNNI add two products in 16 bits. SettingError where NNCF is not installed.
+    (preset "mixed"), since those of swish are. Both ends stay in fp32: there the image itself goes in, where a tumour
+    is few of 256 steps below the liver. Weights take half of their range, since processors without VNNI add two
+    products in 16 bits. SettingError where NNCF is not installed.
     """
     require_extra("nncf", "int8")
     with warnings.catch_warnings():
@@ -62,24 +62,25 @@ def quantise(graph: "ov.Model", windows: Sequence[np.ndarray]) -> "ov.Model":
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(windows),
             fast_bias_correction=True,
-            ignored_scope=nncf.IgnoredScope(names=_convolutions_at_the_ends(fixed)),
+            ignored_scope=nncf.IgnoredScope(names=_at_the_ends(fixed)),
             advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE),
         )
 
 
-def _convolutions_at_the_ends(graph: "ov.Model") -> list[str]:
-    """Names of those that no other convolution comes before or after."""
-    first: set[str] = set()
-    nearest: dict[str, set[str]] = {}
-    """By node: the convolutions that it is made of without another between."""
-    for node in graph.get_ordered_ops():
-        name = node.get_friendly_name()
-        before = set().union(*(nearest[value.get_node().get_friendly_name()] for value in node.input_values()))
-        if "Convolution" in node.get_type_name():
-            first |= set() if before else {name}
-            before = {name}
-        nearest[name] = before
-    return sorted(first | nearest[graph.get_result().get_friendly_name()])
+def _at_the_ends(graph: "ov.Model") -> list[str]:
+    """Names of the first convolution, of the last ones, and of all that comes after these."""
+
+    def convolves(node: "ov.Node") -> bool:
+        return "Convolution" in node.get_type_name()
+
+    names = {next(filter(convolves, graph.get_ordered_ops())).get_friendly_name()}
+    left: list[ov.Node] = [graph.get_result()]
+    while left:
+        sources = [value.get_node() for value in left.pop().input_values()]
+        computed = [node for node in sources if node.get_type_name() not in ("Constant", "Parameter")]
+        names |= {node.get_friendly_name() for node in computed}
+        left += [node for node in computed if not convolves(node)]
+    return sorted(names)
 
 
 def store_int8(folder: Path, graph: "ov.Model", record: dict[str, Any]) -> None:
