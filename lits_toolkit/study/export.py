@@ -11,6 +11,7 @@ import numpy as np
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.inference.export import FOLDER, ExportFormat, export_model
+from lits_toolkit.models.machine import counted
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
 from lits_toolkit.study.workspace import Workspace
@@ -33,8 +34,9 @@ def export_from_study(
 ) -> Path:
     """Write one of the study's models into `output`, or "export" in its own folder, and return the file.
 
-    For int8, weights are made and checked first unless those of the folder are of this very model. `tell` is given the
-    verdict. Raises as `inference.export.export_model`; SettingError where the study has no model of that name.
+    For int8, weights are made and checked first unless those of the folder are of this very model. `tell` is given
+    what takes minutes, and the verdict. Raises as `inference.export.export_model`; SettingError where the study has no
+    model of that name.
     """
     folder = study.model(stage, name)
     there = study.models(stage)
@@ -43,14 +45,14 @@ def export_from_study(
         raise SettingError(f"no {stage} model {name!r} has been trained in {study.folder}; {hint}")
     model = load_model(folder)
     if to == "int8":
-        tell(_int8_of(study, model, overwrite))
+        tell(_int8_of(study, model, overwrite, tell))
     return export_model(model, to, output or folder / FOLDER, overwrite)
 
 
-def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
+def make_int8(study: Workspace, model: Model, tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Quantise a model of the study, hold it against fp32 on the whole validation cases and keep it with the verdict.
 
-    Returns what is kept as `int8/int8.json` in the model's folder.
+    `tell` is given what takes minutes. Returns what is kept as `int8/int8.json` in the model's folder.
     """
     from lits_toolkit.inference.int8 import quantise, store_int8
     from lits_toolkit.inference.openvino_runtime import run_openvino, to_openvino
@@ -68,6 +70,8 @@ def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
     )
     graph = to_openvino(model.network)
     windows = _calibration(samples)
+    validation = counted(len(cases.originals), "validation case")
+    tell(f"quantising by {counted(len(windows), 'window')}, then int8 and fp32 on {validation}")
     quantised = quantise(graph, windows)
     fp32, int8 = (
         measure_dice(Runner(model, name, run_openvino(each, "f32")), cases.originals, cases.validation_livers)
@@ -93,7 +97,7 @@ def make_int8(study: Workspace, model: Model) -> dict[str, Any]:
     return record
 
 
-def _int8_of(study: Workspace, model: Model, overwrite: bool) -> str:
+def _int8_of(study: Workspace, model: Model, overwrite: bool, tell: Callable[[str], None]) -> str:
     from lits_toolkit.inference.int8 import read_int8
 
     if not overwrite:
@@ -101,7 +105,7 @@ def _int8_of(study: Workspace, model: Model, overwrite: bool) -> str:
             return read_int8(model).told
         except InputError:
             pass  # none, damaged, or of other weights
-    return str(make_int8(study, model)["verdict"])
+    return str(make_int8(study, model, tell)["verdict"])
 
 
 def _calibration(samples: Any) -> list[np.ndarray]:

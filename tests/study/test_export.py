@@ -41,7 +41,10 @@ def test_int8_is_accepted_by_the_dice_of_small_lesions(study, monkeypatch, int8,
             open_model(model, "openvino-int8")
     record = json.loads((model.folder / "int8" / "int8.json").read_text())
     assert record["accepted"] == accepted
-    assert told == [record["verdict"]]
+    begun, verdict = told
+    cases, windows = record["validation_cases"], record["calibration_windows"]
+    assert begun.startswith(f"quantising by {windows} windows, then int8 and fp32 on {len(cases)} validation case")
+    assert verdict == record["verdict"]
 
 
 def test_calibration_windows_are_those_that_the_stage_is_trained_on(study, monkeypatch):
