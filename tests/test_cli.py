@@ -153,6 +153,7 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
         (["predict", "{}/volume-3.nii", "--workspace", "{}/w", "--output", "{}/o"], "no model folder"),
         (["tune", "--workspace", "{}/w"], "lits prepare"),
         (["benchmark", "--models", "2d-abacus"], "no model is called '2d-abacus'"),
+        (["benchmark", "--runtimes", "opnvino"], "no runtime is called 'opnvino'"),
         (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
         (["submit", "{}/a", "--volumes", "{}/b", "--output", "{}/s.zip"], "b does not exist"),
         (["submit", "{}/a", "--volumes", "{}", "--output", "{}/s"], "ends in .zip"),

@@ -20,7 +20,7 @@ from lits_toolkit.data.network_grid import WINDOW
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.errors import InputError, LitsError, SettingError
 from lits_toolkit.files import read_json, replacing, write_json
-from lits_toolkit.inference.runtimes import INT8, Runner, open_model
+from lits_toolkit.inference.runtimes import INT8, Runner, open_model, require_runtime
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import ConvolutionCost, count_convolutions, input_shape
 from lits_toolkit.models.encoders import encoders
@@ -49,7 +49,7 @@ BACKWARD = 3
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    """What is timed, and how."""
+    """What is timed, and how; SettingError where there is no runtime of a name."""
 
     models: tuple[str, ...] = ()
     """Networks of the catalogue; all of the dissertation's 21 without any."""
@@ -65,6 +65,10 @@ class BenchmarkSettings:
     """How often everything is timed in turn: other work on the machine then falls on all alike."""
     steps: int = 3
     """Timed runs of each in a round, after one that does not count."""
+
+    def __post_init__(self) -> None:
+        for runtime in self.runtimes:
+            require_runtime(runtime)
 
 
 SMOKE = BenchmarkSettings(("2d-shufflenet_v2-default", "3d-dsts-bottom"), batch=2, size=32, rounds=1, steps=1)
