@@ -49,7 +49,7 @@ BACKWARD = 3
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
-    """What is timed, and how; SettingError where there is no runtime of a name."""
+    """What is timed, and how."""
 
     models: tuple[str, ...] = ()
     """Networks of the catalogue; all of the dissertation's 21 without any."""
@@ -65,10 +65,6 @@ class BenchmarkSettings:
     """How often everything is timed in turn: other work on the machine then falls on all alike."""
     steps: int = 3
     """Timed runs of each in a round, after one that does not count."""
-
-    def __post_init__(self) -> None:
-        for runtime in self.runtimes:
-            require_runtime(runtime)
 
 
 SMOKE = BenchmarkSettings(("2d-shufflenet_v2-default", "3d-dsts-bottom"), batch=2, size=32, rounds=1, steps=1)
@@ -112,7 +108,7 @@ def benchmark(
     """Time networks in training and prediction on this machine.
 
     `machine` is measured first unless given. `progress` is called with what is timed next. Raises SettingError for a
-    name that the catalogue does not have, or numbers below one.
+    name that no network or no runtime has, or numbers below one.
     """
     import pandas as pd
 
@@ -120,6 +116,8 @@ def benchmark(
     if min(settings.batch, settings.rounds, settings.steps) < 1:
         raise SettingError("expected a batch, rounds and steps of at least 1")
     models = settings.models or tuple(encoders())
+    for runtime in settings.runtimes:
+        require_runtime(runtime)
     if settings.training and settings.batch == 1 and settings.size <= 32:
         raise SettingError("training: expected a batch of 2, or a size of 64: batch norm has no variance of one value")
     costs = {name: _count(name, settings) for name in models}  # which notices wrong names and sizes at once

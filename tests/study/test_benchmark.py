@@ -77,13 +77,14 @@ def test_each_table_has_its_dimensions_and_all_sources_in_one_order(found):
         time_table("4.6", found)
 
 
-def test_a_runtime_that_is_not_there_is_left_out_and_told():
+def test_a_runtime_that_is_not_there_is_left_out_and_told(monkeypatch):
+    monkeypatch.setattr("lits_toolkit.errors.find_spec", lambda library: None)
     settings = BenchmarkSettings(
-        ("2d-shufflenet_v2-default",), ("torch", "abacus"), training=False, batch=1, size=32, rounds=2, steps=1
+        ("2d-shufflenet_v2-default",), ("torch", "onnxruntime"), training=False, batch=1, size=32, rounds=2, steps=1
     )
     found = benchmark(settings, MACHINE)
     assert len(found.left_out) == 1
-    assert found.left_out[0].startswith("abacus, 2d-shufflenet_v2-default: ")
+    assert found.left_out[0].startswith("onnxruntime, 2d-shufflenet_v2-default: onnx is not installed")
     assert "torch fp32" in set(found.times["source"])
 
 
@@ -91,6 +92,7 @@ def test_a_runtime_that_is_not_there_is_left_out_and_told():
     ("settings", "words"),
     [
         (BenchmarkSettings(("2d-abacus",)), "no model is called '2d-abacus'"),
+        (BenchmarkSettings(runtimes=("abacus",)), "no runtime is called 'abacus'"),
         (BenchmarkSettings(("2d-shufflenet_v2-default",), size=100), "multiples of 32"),
         (BenchmarkSettings(rounds=0), "at least 1"),
         (BenchmarkSettings(batch=1, size=32), "batch norm"),
