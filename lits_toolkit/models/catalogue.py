@@ -11,6 +11,7 @@ from lits_toolkit.errors import SettingError, nearest
 from lits_toolkit.models.encoders import Encoder, encoders
 
 if TYPE_CHECKING:
+    from lits_toolkit.models.cost import Cost
     from lits_toolkit.models.network import Network
 
 PRINTED = "-printed"
@@ -72,14 +73,7 @@ def describe_models(printed: bool = False) -> list[ModelEntry]:
 
 def describe_model(name: str) -> ModelEntry:
     """One network of the catalogue; SettingError as `build_model`."""
-    import torch
-
-    from lits_toolkit.models.cost import count, input_shape
-
-    with torch.device("meta"):
-        network = build_model(name)
-    dimensions = network.dimensions
-    cost = count(network, input_shape(dimensions))
+    dimensions, cost = _count(name)
     if name in _COMPARATORS:
         other = _COMPARATORS[name]
         published_millions = other.published_parameters_millions
@@ -97,6 +91,18 @@ def describe_model(name: str) -> ModelEntry:
         published.flops_millions if published else None,
         _note(name, encoder, cost.parameters, published) if published else encoder.table,
     )
+
+
+@cache
+def _count(name: str) -> "tuple[int, Cost]":
+    """The network's dimensions, and what it costs; once for a name, since tables and figures ask again."""
+    import torch
+
+    from lits_toolkit.models.cost import count, input_shape
+
+    with torch.device("meta"):
+        network = build_model(name)
+    return network.dimensions, count(network, input_shape(network.dimensions))
 
 
 @cache

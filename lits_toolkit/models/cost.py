@@ -1,6 +1,7 @@
 """What a network costs: parameters, multiply-accumulates and bytes, counted without computing anything."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def count(network: "nn.Module", shape: tuple[int, ...]) -> Cost:
 
     parameters = sum(parameter.numel() for parameter in network.parameters())
     device = next(network.parameters()).device
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), _convolutions_alone(network), FlopCounterMode(display=False) as counter:
         network.eval()(torch.empty(shape, device=device))
     return Cost(parameters, counter.get_total_flops() // 2)
 
@@ -105,9 +106,26 @@ def count_convolutions(network: "nn.Module", shape: tuple[int, ...]) -> list[Con
         if isinstance(layer, torch.nn.modules.conv._ConvNd)
     ]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _convolutions_alone(network):
             network.eval()(torch.empty(shape, device=next(network.parameters()).device))
     finally:
         for each in hooks:
             each.remove()
     return found
+
+
+@contextmanager
+def _convolutions_alone(network: "nn.Module") -> Iterator[None]:
+    """Pass over normalisations and activations: they keep the shape and count nothing, yet take most of the time."""
+    from torch.nn import Hardsigmoid, Hardswish, ReLU, Sigmoid, SiLU
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    kinds = (_BatchNorm, Hardsigmoid, Hardswish, ReLU, Sigmoid, SiLU)
+    passed_over = [layer for layer in network.modules() if isinstance(layer, kinds)]
+    for layer in passed_over:
+        layer.forward = lambda x: x
+    try:
+        yield
+    finally:
+        for layer in passed_over:
+            del layer.forward
