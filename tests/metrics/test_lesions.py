@@ -46,17 +46,23 @@ def literal_components(tumor):
     return components
 
 
+def in_mm(voxel, spacing_mm):
+    return [place * step for place, step in zip(voxel, spacing_mm, strict=True)]
+
+
 def literal_given(expected, found, spacing_mm):
     """DESIGN §7 word by word, on sets of voxels: the set of predicted voxels that is given to each reference lesion."""
 
-    def distance(voxel, lesion):
-        return min(math.dist(np.multiply(voxel, spacing_mm), np.multiply(other, spacing_mm)) for other in lesion)
+    lesions_mm = [[in_mm(voxel, spacing_mm) for voxel in lesion] for lesion in expected]
+
+    def distance(voxel, lesion_mm):
+        return min(math.dist(in_mm(voxel, spacing_mm), other) for other in lesion_mm)
 
     given_to = [set() for _ in expected]
     for lesion in found:
         rivals = [number for number, other in enumerate(expected) if other & lesion]
         for voxel in lesion if rivals else ():
-            distances = [distance(voxel, expected[number]) for number in rivals]
+            distances = [distance(voxel, lesions_mm[number]) for number in rivals]
             nearest = next(n for n, d in zip(rivals, distances, strict=True) if d <= min(distances) + 1e-3)
             given_to[nearest].add(voxel)
     return given_to
@@ -94,15 +100,14 @@ STEPS = [step for step in itertools.product((-1, 0, 1), repeat=3) if 1 <= np.abs
 
 def literal_border(region):
     """The voxels of a set with one of their 18 face and edge neighbours outside it."""
-    return [voxel for voxel in region if any(tuple(np.add(voxel, step).tolist()) not in region for step in STEPS)]
+    return [(z, y, x) for z, y, x in region if any((z + a, y + b, x + c) not in region for a, b, c in STEPS)]
 
 
 def literal_distances(one, other, spacing_mm):
     """The distance in mm from each border voxel of either set to the nearest of the other's."""
+    borders = [[in_mm(voxel, spacing_mm) for voxel in literal_border(region)] for region in (one, other)]
     return [
-        min(math.dist(np.multiply(voxel, spacing_mm), np.multiply(goal, spacing_mm)) for goal in literal_border(to))
-        for here, to in ((one, other), (other, one))
-        for voxel in literal_border(here)
+        min(math.dist(place, goal) for goal in to) for here, to in itertools.permutations(borders) for place in here
     ]
 
 

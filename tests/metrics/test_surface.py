@@ -31,8 +31,8 @@ def literal_border(region):
 
 def literal_distances(reference, prediction, spacing_mm):
     """All pairs of border voxels."""
-    first, second = np.argwhere(literal_border(reference)), np.argwhere(literal_border(prediction))
-    table = np.array([[math.dist(a * np.array(spacing_mm), b * np.array(spacing_mm)) for b in second] for a in first])
+    first, second = (np.argwhere(literal_border(region)) * spacing_mm for region in (reference, prediction))
+    table = np.array([[math.dist(a, b) for b in second] for a in first])
     return table.min(axis=1), table.min(axis=0)
 
 
