@@ -11,7 +11,7 @@ from lits_toolkit.inference import choosing
 from lits_toolkit.inference.choosing import disagreement
 from lits_toolkit.inference.openvino_runtime import has_bf16, to_openvino
 from lits_toolkit.inference.runtimes import open_model
-from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.catalogue import build_model, model_names
 from lits_toolkit.models.network import Network
 from lits_toolkit.models.storage import Model
 
@@ -68,9 +68,9 @@ def test_openvino_finds_what_torch_finds_whatever_the_batch_and_the_size(name):
         np.testing.assert_allclose(found, literal(network, images), atol=1e-5)
 
 
-def test_every_block_and_han2017_have_a_graph():
-    for name in ("2d-mobilenet_v2-default", "3d-mobilenet_v3-top", "3d-shufflenet_v2-top", "han2017"):
-        assert to_openvino(build_model(name).eval()).outputs[0].get_any_name() == "probability"
+@pytest.mark.parametrize("name", model_names())
+def test_every_network_has_a_graph(name):
+    assert to_openvino(build_model(name).eval()).outputs[0].get_any_name() == "probability"
 
 
 def test_an_unknown_runtime_is_told_with_the_nearest():
