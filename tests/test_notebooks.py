@@ -28,11 +28,10 @@ def notebook(request):
 
 
 @pytest.fixture(scope="session")
-def rendered(tmp_path_factory):
+def rendered(smoke_demo, tmp_path_factory):
     """The pictures of a small phantom study, rendered by papermill; its figures' folder."""
-    from lits_toolkit.demo import open_workspace
-
-    study = open_workspace(tmp_path_factory.mktemp("study") / "lits-demo", smoke=True)
+    study = Workspace(tmp_path_factory.mktemp("study") / "lits-demo")
+    shutil.copytree(smoke_demo.folder, study.folder)
     probabilities = tmp_path_factory.mktemp("probabilities")
     for name in study.held_out:
         mask = read_mask(study.predictions(RUN) / mask_file_name(name))

@@ -68,7 +68,7 @@ class JupyterLab:
         page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory):
     """A JupyterLab with settings of its own, on this machine only."""
     with run_jupyterlab(tmp_path_factory.mktemp("jupyter")) as lab:
