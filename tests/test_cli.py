@@ -217,6 +217,7 @@ def test_prepare_refuses_a_text_file_named_as_a_ct_and_does_the_others(monkeypat
     cohort = json.loads((work / "cohort.json").read_text())
     assert "volume-3" not in str(cohort["split"])
     arguments = ["train", "--workspace", work, "--stage", "liver", "--epochs", 1, "--swa-epochs", 0, "--batch-size", 4]
+    arguments += ["--model", "2d-shufflenet_v2-top"]
     assert run(monkeypatch, capsys, *arguments)[0] == 0  # a workspace of .npz can be trained from
 
 

@@ -146,9 +146,13 @@ def _dice_by_size(results: Results, method: str) -> dict[str, Any]:
 
 
 def _parameters(network: str) -> str:
-    from lits_toolkit.models.catalogue import describe_model
+    import torch
 
-    return f"{describe_model(network).parameters / 1e6:.2f}M"
+    from lits_toolkit.models.catalogue import build_model
+
+    with torch.device("meta"):  # shapes without numbers; a network's MACs would take seconds, and are not asked for
+        parameters = build_model(network).parameters()
+    return f"{sum(parameter.numel() for parameter in parameters) / 1e6:.2f}M"
 
 
 def _official_scores(path: Path) -> dict[str, Any]:

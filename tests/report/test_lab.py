@@ -1,4 +1,5 @@
 import json
+from functools import cache
 
 import nbformat
 import pytest
@@ -29,8 +30,13 @@ def started(monkeypatch):
     return calls
 
 
+@cache
+def phantom(index):
+    return make_phantom(index, size=32, slices=8)
+
+
 def write_ct(folder, index, masks=None):
-    case = make_phantom(index, size=32, slices=8)
+    case = phantom(index)
     write_volume(case.volume, case.grid, folder / "ct.nii.gz")
     if masks:
         write_mask(case.reference, case.grid, masks / "segmentation-ct.nii.gz")
@@ -117,7 +123,7 @@ def two_cts(tmp_path, *models):
     data = tmp_path / "data"
     data.mkdir()
     for number in range(2):
-        case = make_phantom(number, size=32, slices=8)
+        case = phantom(number)
         write_volume(case.volume, case.grid, data / f"volume-{number}.nii.gz")
         for model in models:
             write_mask(case.reference, case.grid, tmp_path / model / f"segmentation-{number}.nii.gz")

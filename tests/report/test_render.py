@@ -51,12 +51,6 @@ def test_the_kernel_is_the_running_interpreter_whatever_is_installed(
     assert outputs(workspace.figures / "notebooks" / "a.ipynb").strip() == sys.executable
 
 
-def test_pictures_go_where_they_are_asked_for(registered, workspace, console, tmp_path):
-    registered(a=[DRAW.format("a")])
-    assert render_figures(workspace, output=tmp_path / "else where", console=console)[0].is_file()
-    assert not workspace.figures.exists()
-
-
 def test_a_failing_notebook_is_told_with_its_cell_and_the_others_finish(registered, workspace, console):
     registered(a=["x = 1", "raise ValueError('no [bold]luck[/]')"], b=[DRAW.format("b")])
     with pytest.raises(LitsError, match=r"1 of 2 notebooks failed.*\n.*cell In \[4\].*ValueError: no \[bold\]luck"):
@@ -75,10 +69,13 @@ def test_a_kernel_that_dies_is_told_and_leaves_nothing_half_written(registered, 
     assert not list((workspace.figures / "notebooks").glob(".partial*"))
 
 
-def test_only_what_is_asked_for_runs(registered, workspace, console):
+def test_only_what_is_asked_for_runs_and_goes_where_it_is_asked_for(registered, workspace, console, tmp_path):
     registered(a=[DRAW.format("a")], b=[DRAW.format("b")])
-    assert [path.name for path in render_figures(workspace, ["figure-b"], console=console)] == ["b.png"]
-    assert not (workspace.figures / "a.png").exists()
+    output = tmp_path / "else where"
+    assert render_figures(workspace, ["figure-b"], output=output, console=console) == [output / "b.png"]
+    assert (output / "b.png").is_file()
+    assert not (output / "a.png").exists()
+    assert not workspace.figures.exists()
 
 
 def test_parameters_reach_the_notebooks_that_have_them(registered, write_notebook, workspace, console):
@@ -117,7 +114,8 @@ def test_what_needs_something_missing_is_left_out_and_named(registered, workspac
 def test_a_picture_that_was_not_drawn_this_time_is_not_named(registered, workspace, console):
     draw = "\n    ".join(["if draws:", *DRAW.format("a").splitlines()])
     registered(a=[draw], parameters="draws: bool = True\n")
-    assert render_figures(workspace, console=console) == [workspace.figures / "a.png"]
+    workspace.figures.mkdir()
+    (workspace.figures / "a.png").write_text("of another time")
     assert render_figures(workspace, parameters={"draws": False}, console=console) == []
     assert render_figures(workspace, console=console) == [workspace.figures / "a.png"]
 
