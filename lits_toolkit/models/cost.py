@@ -123,9 +123,9 @@ def _convolutions_alone(network: "nn.Module") -> Iterator[None]:
     kinds = (_BatchNorm, Hardsigmoid, Hardswish, ReLU, Sigmoid, SiLU)
     passed_over = [layer for layer in network.modules() if isinstance(layer, kinds)]
     for layer in passed_over:
-        layer.forward = lambda x: x
+        vars(layer)["forward"] = lambda x: x
     try:
         yield
     finally:
         for layer in passed_over:
-            del layer.forward
+            del vars(layer)["forward"]
