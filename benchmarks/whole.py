@@ -49,7 +49,7 @@ def draw(folder: Path, slices: int) -> Path:
 def predict(arguments: argparse.Namespace) -> dict:
     """Both stages on one CT."""
     from lits_toolkit.data.case import CaseFiles
-    from lits_toolkit.inference.estimate import estimate_memory_gb
+    from lits_toolkit.inference.estimate import estimate_memory_gb, read_shapes
     from lits_toolkit.inference.predict import predict_cases
     from lits_toolkit.inference.settings import PredictSettings
     from lits_toolkit.models.storage import load_model
@@ -66,7 +66,7 @@ def predict(arguments: argparse.Namespace) -> dict:
         "seconds": found.seconds,
         "cpu_s": used.ru_utime + used.ru_stime,
         "peak_gb": used.ru_maxrss * 1024 / 1e9,
-        "estimated_gb": estimate_memory_gb([case], models),
+        "estimated_gb": estimate_memory_gb(read_shapes([case]).values(), models),
     }
 
 
