@@ -64,9 +64,8 @@ def test_channels_last_gives_the_same(name):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-top")] + ["han2017"])
+@pytest.mark.parametrize("name", NAMES)
 def test_an_exported_network_gives_the_same(name):
-    """Of the layouts one: `torch.export` takes seconds, and they differ in numbers alone."""
     network, given = evaluated(name), images(name)
     exported = torch.export.export(network, (given,)).module()
     with torch.inference_mode():
