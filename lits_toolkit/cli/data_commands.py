@@ -8,7 +8,7 @@ from tyro.conf import Positional
 
 from lits_toolkit.cli.printing import print_findings
 from lits_toolkit.errors import InputError, OutputError, SettingError
-from lits_toolkit.models.machine import counted
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from lits_toolkit.data.doctor import Repair

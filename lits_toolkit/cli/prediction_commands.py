@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from lits_toolkit.cli.options import Inputs, Jobs, Name, OptionalPath, Runtime, Threshold
 from lits_toolkit.cli.printing import figure, slices_bar
 from lits_toolkit.errors import SettingError
-from lits_toolkit.models.machine import counted
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from lits_toolkit.study.tuning import Tuned

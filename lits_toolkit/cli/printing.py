@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lits_toolkit.models.machine import counted
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress

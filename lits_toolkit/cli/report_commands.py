@@ -10,7 +10,7 @@ from tyro.conf import Positional, UseAppendAction
 from lits_toolkit.cli.options import Cases, Folders, Jobs, Name, OptionalPath, Predictions, References, Runs
 from lits_toolkit.cli.printing import figure
 from lits_toolkit.errors import SettingError
-from lits_toolkit.models.machine import counted
+from lits_toolkit.words import counted
 
 
 def demo(workspace: Path = Path("lits-demo"), smoke: bool = False) -> None:

@@ -20,8 +20,8 @@ from lits_toolkit.inference.record import (
 )
 from lits_toolkit.inference.runtimes import AUTO, INT8
 from lits_toolkit.inference.settings import PredictSettings
-from lits_toolkit.models.machine import counted
 from lits_toolkit.models.storage import TUNED, Model, weights_fingerprint
+from lits_toolkit.words import counted
 
 RECORD = "predictions.json"
 """By which models, and with what settings, a folder's masks were made."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lits_toolkit.models.timing import durations
+from lits_toolkit.words import counted
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,6 @@ def usable_threads() -> int:
     import torch
 
     return min(joblib.cpu_count(), torch.get_num_threads())
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 thread", "2 threads"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def cpu_name() -> str:

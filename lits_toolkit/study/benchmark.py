@@ -24,11 +24,12 @@ from lits_toolkit.inference.runtimes import INT8, Runner, open_model, require_ru
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import ConvolutionCost, count_convolutions, input_shape
 from lits_toolkit.models.encoders import encoders
-from lits_toolkit.models.machine import Machine, counted, measure_machine
+from lits_toolkit.models.machine import Machine, measure_machine
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.published_time import published_times
 from lits_toolkit.models.storage import Model
 from lits_toolkit.models.timing import durations
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd

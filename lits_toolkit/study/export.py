@@ -11,11 +11,11 @@ import numpy as np
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.inference.export import FOLDER, ExportFormat, export_model
-from lits_toolkit.models.machine import counted
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
 from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.settings import TrainSettings
+from lits_toolkit.words import counted
 
 LARGEST_DROP = 0.01
 """Of Dice, that int8 may cost."""
