@@ -15,6 +15,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
+GPU = "gpu"
+
+
+def pytest_configure(config):
+    if config.option.markexpr != GPU:  # what is the same bit for bit on the processor is not on a GPU
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker(GPU):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU, and `python -m pytest -m gpu`")
+
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

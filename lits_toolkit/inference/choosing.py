@@ -8,6 +8,7 @@ import numpy as np
 
 from lits_toolkit.errors import LitsError
 from lits_toolkit.inference.runtimes import INT8, Run, open_runtime
+from lits_toolkit.models.machine import network_device
 from lits_toolkit.models.storage import Model
 
 LARGEST_DIFFERENCE = 1e-3
@@ -77,13 +78,11 @@ def disagreement(runtime: str, expected: np.ndarray, found: np.ndarray) -> str:
 
 
 def _candidates(model: Model, notes: list[str]) -> list[str]:
-    import torch
-
     from lits_toolkit.inference.int8 import why_not_int8
     from lits_toolkit.inference.openvino_runtime import has_bf16
 
-    if next(model.network.parameters()).device != torch.device("cpu"):
-        notes.append("openvino: the model is on a GPU")
+    if network_device().type != "cpu":
+        notes.append("openvino: there is a GPU, which torch runs on")
         return []
     reasons = {
         INT8: why_not_int8(model),

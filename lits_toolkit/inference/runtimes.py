@@ -16,8 +16,8 @@ AUTO = "auto"
 INT8 = "openvino-int8"
 RUNTIMES = {
     AUTO: "the fastest of torch and OpenVINO's that finds what torch finds in the first batch",
-    "torch": "PyTorch in fp32, by which all others are judged",
-    "torch-bf16": "PyTorch in bfloat16",
+    "torch": "PyTorch in fp32, on the GPU where there is one; by it all others are judged",
+    "torch-bf16": "PyTorch in bfloat16, likewise",
     "openvino": "OpenVINO in fp32",
     "openvino-bf16": "OpenVINO in bfloat16, where the processor has instructions for it",
     INT8: "OpenVINO with the int8 weights that `lits export --to int8` has made",
@@ -90,13 +90,17 @@ def open_runtime(model: Model, runtime: str) -> Run:
 
 
 def _torch(model: Model, bf16: bool) -> Run:
+    import copy
+
     import torch
 
+    from lits_toolkit.models.machine import network_device
     from lits_toolkit.models.memory import keep_large_allocations
     from lits_toolkit.models.probability import probability_network
 
-    network = probability_network(model.network)
-    device = next(network.parameters()).device
+    device, own = network_device(), model.network
+    is_there = next(own.parameters()).device.type == device.type
+    network = probability_network(own if is_there else copy.deepcopy(own).to(device))  # others read the model's own
     keep_large_allocations()
 
     def run(windows: np.ndarray) -> np.ndarray:

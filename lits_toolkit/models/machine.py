@@ -1,16 +1,21 @@
 """What this machine can do at most, measured: the rates below which no network can stay."""
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lits_toolkit.models.timing import durations
 from lits_toolkit.words import counted
 
+if TYPE_CHECKING:
+    import torch
+
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor and its measured rates, with as many threads as torch takes."""
+    """A processor with as many threads as torch takes, and the measured rates of what torch runs networks on."""
 
     cpu: str
     cores: int
@@ -23,12 +28,19 @@ class Machine:
     """Of a large product of float32 matrices, two FLOPs to a multiply-accumulate."""
     bytes_per_s: float
     """Read and written together, of a large copy."""
+    gpu: str = ""
+    """The GPU's name, where torch has one: then both rates are its."""
+
+    @property
+    def device(self) -> str:
+        """What networks run on: the GPU, or the processor with its threads."""
+        return self.gpu or f"{self.cpu}, {counted(self.threads, 'thread')}"
 
     def __str__(self) -> str:
         rates = f"{self.flops_per_s / 1e9:.0f} GFLOP/s in fp32, {self.bytes_per_s / 1e9:.1f} GB/s"
-        return (
-            f"{self.cpu}, {counted(self.cores, 'core')}, {counted(self.threads, 'thread')}, torch {self.torch}: {rates}"
-        )
+        threads = counted(self.threads, "thread")
+        gpu = f"{self.gpu}, " if self.gpu else ""
+        return f"{gpu}{self.cpu}, {counted(self.cores, 'core')}, {threads}, torch {self.torch}: {rates}"
 
 
 def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5) -> Machine:
@@ -36,13 +48,38 @@ def measure_machine(side: int = 2048, copied_bytes: int = 2**28, repeat: int = 5
     import joblib
     import torch
 
-    left, right = torch.rand(2, side, side)
-    product = torch.empty(side, side)
-    flops = 2 * side**3 / min(durations(lambda: torch.mm(left, right, out=product), repeat, warm_up=True))
-    source = torch.ones(copied_bytes // 4)
+    device = network_device()
+    left, right = torch.rand(2, side, side, device=device)
+    product = torch.empty_like(left)
+    source = torch.ones(copied_bytes // 4, device=device)
     target = torch.empty_like(source)
-    moved = 2 * copied_bytes / min(durations(lambda: target.copy_(source), repeat, warm_up=True))
-    return Machine(cpu_name(), joblib.cpu_count(), torch.get_num_threads(), torch.__version__, flops, moved)
+
+    def shortest(work: Callable[[], object]) -> float:
+        def run() -> None:
+            work()
+            wait_for(device)
+
+        return min(durations(run, repeat, warm_up=True))
+
+    flops = 2 * side**3 / shortest(lambda: torch.mm(left, right, out=product))
+    moved = 2 * copied_bytes / shortest(lambda: target.copy_(source))
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return Machine(cpu_name(), joblib.cpu_count(), torch.get_num_threads(), torch.__version__, flops, moved, gpu)
+
+
+def network_device() -> "torch.device":
+    """What torch trains and runs networks on: the first GPU that CUDA finds, or the processor."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def wait_for(device: "torch.device") -> None:
+    """Return when a GPU has done what it was given; before that no clock tells how long it takes."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
 
 
 def usable_threads() -> int:

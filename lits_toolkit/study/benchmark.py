@@ -29,7 +29,6 @@ from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.published_time import published_times
 from lits_toolkit.models.storage import Model
 from lits_toolkit.models.timing import durations
-from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,8 +86,7 @@ class Benchmark:
     @property
     def label(self) -> str:
         """What, where and how, in one line."""
-        machine, settings = self.machine, self.settings
-        return f"{machine.cpu}, {counted(machine.threads, 'thread')}, batch {settings.batch}, {settings.size}²"
+        return f"{self.machine.device}, batch {self.settings.batch}, {self.settings.size}²"
 
     def write(self, path: str | Path) -> None:
         """As JSON with the machine and the settings, or as CSV where the name ends so; OutputError where refused."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lits_toolkit.data.sampling import REACH
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.cost import count_convolutions, input_shape, parts
-from lits_toolkit.models.machine import Machine
+from lits_toolkit.models.machine import Machine, network_device, wait_for
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.timing import durations
 from lits_toolkit.study.benchmark import on_meta
@@ -31,19 +31,24 @@ def time_parts(name: str, machine: Machine, batch: int = 8, size: int = 256, rep
     import torch
 
     keep_large_allocations()
-    network = build_model(name).eval()
+    device = network_device()
+    network = build_model(name).eval().to(device)
     shape = (batch, *input_shape(network.dimensions, size)[1:])
     slices = batch * REACH[network.dimensions].slices
     channels_last = torch.channels_last if network.dimensions == 2 else torch.channels_last_3d
-    images = torch.rand(shape).contiguous(memory_format=channels_last)
+    images = torch.rand(shape, device=device).contiguous(memory_format=channels_last)
     taken: dict[str, list[float]] = {part: [] for part, _ in parts(network)}
     begun: dict[str, float] = {}
 
+    def now() -> float:
+        wait_for(device)
+        return time.perf_counter()
+
     def begin(part: str) -> Callable[..., None]:
-        return lambda *_: begun.update({part: time.perf_counter()})
+        return lambda *_: begun.update({part: now()})
 
     def end(part: str) -> Callable[..., None]:
-        return lambda *_: taken[part].append(time.perf_counter() - begun[part])
+        return lambda *_: taken[part].append(now() - begun[part])
 
     for part, module in parts(network):
         module.register_forward_pre_hook(begin(part))

@@ -44,11 +44,6 @@ class Estimate:
         )
 
 
-def training_device() -> torch.device:
-    """What is trained on, and what a run is estimated on."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def estimate_run(
     task: "SegmentationTask", samples: "CaseDataset", sampler: "EpochSampler", precision: "Precision"
 ) -> Estimate:

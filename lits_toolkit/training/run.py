@@ -22,10 +22,11 @@ from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import SettingError
 from lits_toolkit.files import output_folder, read_json, remove, replacing, require_writable, write_json
 from lits_toolkit.models.catalogue import build_model
+from lits_toolkit.models.machine import network_device
 from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.storage import DESCRIPTION, TUNED, WEIGHTS, Model, load_model, save_model
 from lits_toolkit.training.averaging import WeightAverage, renew_batch_norm
-from lits_toolkit.training.estimate import Estimate, estimate_run, training_device
+from lits_toolkit.training.estimate import Estimate, estimate_run
 from lits_toolkit.training.losses import class_weights
 from lits_toolkit.training.record import (
     AVERAGE,
@@ -111,7 +112,7 @@ def train(
             description.pop(name, None)
     if tell or (settings.precision == "auto" and not history):
         precision = description["precision"] if history else settings.precision
-        found = estimate_run(task.to(training_device()), samples, sampler, precision)
+        found = estimate_run(task.to(network_device()), samples, sampler, precision)
         description["precision"] = found.precision
         if tell:
             tell(found)
@@ -153,7 +154,7 @@ class _Run:
         record = Record(self.folder, self.description, history, self.whole, average, self.progress, self.each_epoch)
         trainer = lightning.Trainer(
             max_epochs=epochs,
-            accelerator=training_device().type,
+            accelerator=network_device().type,
             devices=1,
             precision="bf16-mixed" if self.description["precision"] == "bf16" else "32-true",
             logger=_logger(self.folder),

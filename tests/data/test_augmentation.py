@@ -319,7 +319,7 @@ def test_any_number_of_reading_workers_gives_the_same_batches():
         assert torch.equal(label, target)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_on_a_gpu_it_is_the_same():
     images, targets = batch()
     here, label = augment(images, targets, EVERYTHING, seeded(9))

@@ -163,3 +163,20 @@ except KeyboardInterrupt:
 def test_ctrl_c_is_heard_after_models_are_discarded_in_the_order_they_were_opened():
     """OpenVINO's CPU plugin moves the stack that signals are handled on, with a plugin for each it would be gone."""
     assert subprocess.run([sys.executable, "-c", DISCARDED_AND_INTERRUPTED], check=False).returncode == 3
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["2d-mobilenet_v2-default", "3d-dsts-bottom"])
+def test_a_gpu_finds_what_the_processor_finds_and_is_what_auto_takes(name):
+    network = lively(name)
+    images = windows(network.dimensions)
+    expected = literal(network, images)
+    model = Model(network, {})
+    np.testing.assert_allclose(open_model(model, "torch").run(images), expected, atol=5e-3)  # cuDNN multiplies in TF32
+    assert np.abs(open_model(model, "torch-bf16").run(images) - expected).mean() < 0.02
+    runner = open_model(model, "auto")
+    np.testing.assert_allclose(runner.run(images), expected, atol=5e-3)
+    assert runner.runtime == "torch"
+    assert runner.notes == ["openvino: there is a GPU, which torch runs on"]
+    assert next(network.parameters()).device.type == "cpu"
+    np.testing.assert_allclose(open_model(model, "openvino").run(images), expected, atol=1e-5)

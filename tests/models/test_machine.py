@@ -33,3 +33,14 @@ def test_the_processors_name(monkeypatch, text):
 
     monkeypatch.setattr(machine.Path, "read_text", read)
     assert machine.cpu_name() == "Some CPU @ 3 GHz" if text else machine.cpu_name()
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_named_and_its_rates_are_measured():
+    import torch
+
+    found = machine.measure_machine(side=1024, copied_bytes=2**26)
+    assert found.gpu == found.device == torch.cuda.get_device_name()
+    assert str(found).startswith(found.gpu)
+    assert found.flops_per_s > 1e12
+    assert found.bytes_per_s > 1e11

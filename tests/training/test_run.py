@@ -436,3 +436,27 @@ def test_model_json_is_readable_json(finished):
     description = json.loads((finished / "model.json").read_text())
     assert set(description["versions"]) == {"lits-toolkit", "torch", "lightning"}
     assert description["train_cases"] == ["volume-0", "volume-1"]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_gpu_trains_goes_on_and_averages(precision, cases, tmp_path):
+    settings = replace(SETTINGS, model="2d-shufflenet_v2-default", precision=precision, learning_rate=2e-3, warm_up=0.0)
+    train(tmp_path / "model", cases, settings, progress=False)
+    folder = train(tmp_path / "model", cases, replace(settings, epochs=6), progress=False)
+    history = read_history(folder)
+    assert [row["epoch"] for row in history if row["phase"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert history[5]["train_loss"] < history[0]["train_loss"]
+    assert history[-1]["phase"] == "average"
+    model = load_model(folder)
+    assert model.description["precision"] == precision
+    assert {weight.device.type for weight in model.network.state_dict().values()} == {"cpu"}
+
+
+@pytest.mark.gpu
+def test_before_it_starts_it_tells_what_it_takes_on_a_gpu(cases, tmp_path):
+    told = []
+    settings = replace(SETTINGS, epochs=1, swa_epochs=0)
+    train(tmp_path / "model", cases, settings, progress=False, tell=told.append)
+    assert told[0].precision in ("fp32", "bf16")
+    assert 0 < told[0].seconds_per_epoch < 60
