@@ -157,7 +157,8 @@ def test_the_whole_way_step_by_step(monkeypatch, capsys, tmp_path):
         (["evaluate", "{}/a", "{}/b", "--output", "{}/o"], "a"),
         (["submit", "{}/a", "--volumes", "{}/b", "--output", "{}/s.zip"], "b does not exist"),
         (["submit", "{}/a", "--volumes", "{}", "--output", "{}/s"], "ends in .zip"),
-        (["figures", "--workspace", "{}/w"], "lits prepare"),
+        (["figures", "--workspace", "{}/w", "--only", "trainin"], "the nearest is 'training'"),
+        (["figures", "--workspace", "{}/w", "-p", "smoke=perhaps"], "expected true or false"),
         (["browse", "{}/nowhere.nii"], "does not exist"),
         (["browse"], "expected CT files"),
         (["browse", "{}/volume-3.nii", "--workspace", "{}/w"], "expected CT files"),
@@ -281,3 +282,22 @@ def test_evaluate_writes_a_report_and_says_before_scoring_where_it_cannot(monkey
     status, _, err = run(monkeypatch, capsys, *arguments[:-3], tmp_path / "other", "--report", report)
     assert (status, err) == (1, f"lits: {report} is there already; give another name, or --overwrite\n")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(("given", "smoke"), [([], False), (["-p", "smoke=true"], True)])
+def test_figures_makes_the_demo_where_there_is_no_study_and_one_is_needed(monkeypatch, capsys, tmp_path, given, smoke):
+    made = []
+    monkeypatch.setattr("lits_toolkit.demo.open_workspace", lambda folder, smoke: made.append((folder, smoke)))
+    status, _, err = run(monkeypatch, capsys, "figures", "--workspace", tmp_path / "w", *given)
+    assert made == [(tmp_path / "w", smoke)]
+    assert (status, "is no workspace" in err) == (1, True)  # since nothing was made here
+
+
+def test_figures_are_listed_with_what_they_need(monkeypatch, capsys, tmp_path):
+    status, out, _ = run(monkeypatch, capsys, "figures", "--workspace", tmp_path / "w", "--list")
+    assert status == 0
+    lines = out.splitlines()
+    assert "01_data" in lines
+    (line,) = [line for line in lines if line.startswith("  label-counts ")]
+    assert re.search(r"needs a cohort: `lits prepare` +01_label_counts.png: voxels per label \(Figure 3.7\)$", line)
+    assert not (tmp_path / "w").exists()

@@ -15,7 +15,7 @@ from lits_toolkit.data.case import TUMOR, mask_file_name
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.figures.drawn import MOST_BYTES
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
-from lits_toolkit.report.registry import FIGURES
+from lits_toolkit.report.registry import EXHIBITS
 from lits_toolkit.report.render import render_figures
 from lits_toolkit.study.workspace import RUN, Workspace
 
@@ -82,7 +82,7 @@ def test_its_parameters_begin_alike_and_are_explained(path):
     assert all(parameter.comment for parameter in parameters.values())
 
 
-@pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", EXHIBITS, ids=lambda entry: entry.name)
 def test_its_figures_are_drawn_and_small_enough_to_keep(rendered, entry):
     picture = rendered / entry.file
     assert picture.stat().st_size <= MOST_BYTES
@@ -91,7 +91,7 @@ def test_its_figures_are_drawn_and_small_enough_to_keep(rendered, entry):
 
 
 def test_nothing_is_drawn_that_is_not_registered(rendered):
-    assert {path.name for path in rendered.glob("*.png")} == {entry.file for entry in FIGURES}
+    assert {path.name for path in rendered.glob("*.png")} == {entry.file for entry in EXHIBITS}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

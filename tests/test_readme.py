@@ -13,7 +13,7 @@ from lits_toolkit.cli import main
 from lits_toolkit.data.case import mask_file_name
 from lits_toolkit.data.phantom import plan_random, write_cohort
 from lits_toolkit.report import lab
-from lits_toolkit.report.registry import FIGURES
+from lits_toolkit.report.registry import EXHIBITS, ONLY_WITH
 from lits_toolkit.study.workspace import Workspace
 
 README = Path(__file__).parents[1] / "README.md"
@@ -59,8 +59,8 @@ def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, caps
     assert study.runs() == ["cascade"]
     assert {path.name for path in study.figures.glob("*.png")} == {
         entry.file
-        for entry in FIGURES
-        if not entry.only_with or entry.name == "tuning"  # which `lits tune` has left
+        for entry in EXHIBITS
+        if entry.name not in ONLY_WITH or entry.name == "tuning"  # which `lits tune` has left
     }
     assert (folder / "masks" / "segmentation-CT.nii.gz").is_file()
     assert [len(place) for place in opened] == [2, 2, 1]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from lits_toolkit.data.doctor import Finding
+    from lits_toolkit.report.render import Listed
 
 
 def figure(value: float | None, form: str = ".3f") -> str:
@@ -106,3 +107,15 @@ def print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> Non
         for severity, word in (("error", "error"), ("warning", "warning"), ("info", "note"))
     )
     console.print(f"\n{counted(cases, 'case')} checked: {numbers}", markup=False)
+
+
+def print_exhibits(listed: Sequence["Listed"]) -> None:
+    """Figures and tables below the notebooks that make them, each with its state and what it shows."""
+    names = max(len(each.exhibit.name) for each in listed)
+    states = max(len(each.state) for each in listed)
+    notebook = ""
+    for each in listed:
+        if each.exhibit.notebook != notebook:
+            notebook = each.exhibit.notebook
+            print(notebook)
+        print(f"  {each.exhibit.name:<{names}}  {each.state:<{states}}  {each.exhibit.file}: {each.exhibit.told}")

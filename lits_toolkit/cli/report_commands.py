@@ -8,7 +8,7 @@ import tyro
 from tyro.conf import Positional, UseAppendAction
 
 from lits_toolkit.cli.options import Cases, Folders, Jobs, Name, OptionalPath, Predictions, References, Runs
-from lits_toolkit.cli.printing import figure
+from lits_toolkit.cli.printing import figure, print_exhibits
 from lits_toolkit.errors import SettingError
 from lits_toolkit.words import counted
 
@@ -117,28 +117,35 @@ def figures(
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = (),
     parameter: Annotated[UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=VALUE", aliases=("-p",))] = (),
     list: bool = False,
+    again: bool = False,
 ) -> None:
-    """Run the notebooks by papermill and render every figure into the workspace.
+    """Run the notebooks by papermill and make every figure and table of the dissertation, in the workspace.
+
+    What is up to date is left as it is. Where there is no study in the workspace, the demo is made there first.
 
     Args:
         workspace: The study's folder.
-        only: Names of figures, of their files, or of notebooks; --list shows them.
+        only: Names of figures and tables, of their files, or of notebooks; --list shows them.
         parameter: A value for a parameter of the notebooks.
-        list: Only list the figures.
+        list: Only list them: what is there, what is stale and why, what needs what.
+        again: Make also those that are up to date.
     """
-    from lits_toolkit.report.render import list_figures, render_figures
-
-    if list:
-        for line in list_figures():
-            print(line)
-        return
+    from lits_toolkit.report.render import lacks_study, list_exhibits, render_figures
     from lits_toolkit.study.workspace import Workspace
 
     wrong = [text for text in parameter if "=" not in text]
     if wrong:
         raise SettingError(f"-p: expected NAME=VALUE, found {wrong[0]!r}")
     parameters = dict(text.split("=", 1) for text in parameter)
-    for path in render_figures(Workspace(workspace), only or None, parameters):
+    study = Workspace(workspace)
+    if list:
+        print_exhibits(list_exhibits(study, only or None, parameters))
+        return
+    if lacks_study(study, only or None, parameters):
+        from lits_toolkit.demo import open_workspace
+
+        open_workspace(workspace, smoke=parameters.get("smoke", "").lower() in ("true", "yes", "1"))
+    for path in render_figures(study, only or None, parameters, again=again):
         print(path)
 
 

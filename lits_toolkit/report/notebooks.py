@@ -92,6 +92,13 @@ def fit_parameters(
     return fitted
 
 
+def places_of(name: str, value: Any) -> list[Path]:
+    """The files and folders that a fitted parameter names; none where it is no such parameter."""
+    if name in _PATH_LISTS:
+        return [Path(place) for place in split_places(value)]
+    return [Path(value)] if value and name.endswith(_PATHS) else []
+
+
 def _as_type(parameter: Parameter, value: object) -> object:
     wanted = parameter.type
     if type(value) is wanted:

@@ -4,8 +4,9 @@ import nbformat
 import pytest
 
 from lits_toolkit.data.splits import Split
-from lits_toolkit.report import registry, render
-from lits_toolkit.report.registry import COHORT, FigureEntry
+from lits_toolkit.report import freshness, registry, render, running
+from lits_toolkit.report.needs import COHORT
+from lits_toolkit.report.registry import Exhibit
 from lits_toolkit.study.workspace import Workspace
 
 PARAMETERS = 'workspace: str = "w"\nfigures: str = ""\n'
@@ -36,10 +37,11 @@ def registered(write_notebook, tmp_path, monkeypatch):
         entries = []
         for name, cells in notebooks.items():
             write_notebook(name, *cells, parameters=PARAMETERS + parameters)
-            entries.append(FigureEntry(f"figure-{name}", name, f"{name}.png", "nothing", (COHORT, *needs)))
-        monkeypatch.setattr(registry, "FIGURES", tuple(entries))
-        monkeypatch.setattr(render, "FIGURES", tuple(entries))
-        monkeypatch.setattr(render, "notebook_folder", lambda: tmp_path / "notebooks {in braces}")
+            entries.append(Exhibit(f"figure-{name}", name, f"{name}.png", "nothing", (COHORT, *needs)))
+        monkeypatch.setattr(registry, "EXHIBITS", tuple(entries))
+        monkeypatch.setattr(render, "EXHIBITS", tuple(entries))
+        for module in (render, freshness, running):
+            monkeypatch.setattr(module, "notebook_folder", lambda: tmp_path / "notebooks {in braces}")
 
     return register
 

@@ -1,34 +1,37 @@
 import pytest
 
 from lits_toolkit.errors import SettingError
+from lits_toolkit.report.needs import PREDICTIONS
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
-from lits_toolkit.report.registry import FIGURES, PREDICTIONS, find_figures, require_parameters
+from lits_toolkit.report.registry import EXHIBITS, ONLY_WITH, find_exhibits, require_parameters
 
 
 def test_names_and_files_are_unique_and_files_begin_with_their_notebooks_number():
-    assert len({entry.name for entry in FIGURES}) == len({entry.file for entry in FIGURES}) == len(FIGURES)
-    assert all(entry.file[:3] == entry.notebook[:3] for entry in FIGURES)
+    assert len({entry.name for entry in EXHIBITS}) == len({entry.file for entry in EXHIBITS}) == len(EXHIBITS)
+    assert all(entry.file[:3] == entry.notebook[:3] for entry in EXHIBITS)
 
 
 def test_every_notebook_is_registered():
-    assert {entry.notebook for entry in FIGURES} == {path.stem for path in notebook_folder().glob("*.ipynb")}
+    assert {entry.notebook for entry in EXHIBITS} == {path.stem for path in notebook_folder().glob("*.ipynb")}
 
 
 def test_figures_are_found_by_their_own_name_and_by_their_notebooks():
-    assert find_figures() == list(FIGURES)
-    assert [entry.file for entry in find_figures(["training"])] == ["04_training_curves.png"]
-    assert {entry.notebook for entry in find_figures(["01_data", "training"])} == {"01_data", "04_training"}
+    assert find_exhibits() == list(EXHIBITS)
+    assert [entry.file for entry in find_exhibits(["training"])] == ["04_training_curves.png"]
+    assert {entry.notebook for entry in find_exhibits(["01_data", "training"])} == {"01_data", "04_training"}
 
 
 @pytest.mark.parametrize("name", ["05_prediction", "05_prediction.png", "05_browse_predictions.ipynb"])
 def test_figures_are_found_by_the_files_that_a_reader_sees(name):
-    assert [entry.name for entry in find_figures([name])] == ["prediction"]
+    assert [entry.name for entry in find_exhibits([name])] == ["prediction"]
 
 
 def test_an_unknown_figure_is_told_with_the_nearest():
-    with pytest.raises(SettingError, match="no figure or notebook is called 'trainin'; the nearest is '") as told:
-        find_figures(["trainin"])
-    assert all(entry.name in str(told.value) and entry.notebook in str(told.value) for entry in FIGURES)
+    with pytest.raises(
+        SettingError, match="no figure, table or notebook is called 'trainin'; the nearest is '"
+    ) as told:
+        find_exhibits(["trainin"])
+    assert all(entry.name in str(told.value) and entry.notebook in str(told.value) for entry in EXHIBITS)
 
 
 def test_folders_that_are_given_stand_for_what_a_study_would_need(workspace):
@@ -41,8 +44,9 @@ def test_folders_that_are_given_stand_for_what_a_study_would_need(workspace):
 
 
 def test_what_a_figure_is_drawn_from_is_a_parameter_of_its_notebook():
-    for entry in FIGURES:
-        assert not entry.only_with or entry.only_with in read_parameters(notebook_folder() / f"{entry.notebook}.ipynb")
+    for name, (parameter, _) in ONLY_WITH.items():
+        (entry,) = find_exhibits([name])
+        assert parameter in read_parameters(notebook_folder() / f"{entry.notebook}.ipynb")
 
 
 @pytest.mark.parametrize("name", ["froc", "06_froc.png"])

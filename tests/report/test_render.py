@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
-from lits_toolkit.report.registry import FIGURES, MODELS
-from lits_toolkit.report.render import list_figures, render_figures
+from lits_toolkit.report.needs import MODELS
+from lits_toolkit.report.render import lacks_study, list_exhibits, render_figures
 from lits_toolkit.study.workspace import Workspace
 
 DRAW = "from pathlib import Path\nPath(figures, '{}.png').write_text(workspace)"
@@ -57,7 +57,6 @@ def test_a_failing_notebook_is_told_with_its_cell_and_the_others_finish(register
         render_figures(workspace, console=console)
     assert (workspace.figures / "b.png").is_file()
     assert "a: failed after" in told(console)
-    assert "no [bold]luck[/]" in told(console)
     executed = nbformat.read(workspace.figures / "notebooks" / "a.ipynb", nbformat.NO_CONVERT)
     assert any(output.output_type == "error" for cell in executed.cells for output in cell.get("outputs", []))
 
@@ -134,10 +133,65 @@ def test_a_file_in_the_figures_place_is_told(registered, workspace, console):
         render_figures(workspace, console=console)
 
 
-def test_every_figure_has_its_line():
-    lines = list_figures()
-    assert len(lines) == len(FIGURES)
-    assert all(entry.file in line and entry.shows in line for entry, line in zip(FIGURES, lines, strict=True))
+def states(workspace, **given):
+    return [each.state for each in list_exhibits(workspace, **given)]
+
+
+def test_what_is_up_to_date_is_left_and_what_is_stale_says_why(registered, write_notebook, workspace, console):
+    draws = [DRAW.format("a"), "Path(figures, 'times.txt').open('a').write('x')"]
+    registered(a=draws, b=[DRAW.format("b")], parameters="count: int = 1\n")
+    assert states(workspace) == ["missing", "missing"]
+    pictures = render_figures(workspace, console=console)
+    assert states(workspace) == ["there", "there"]
+    assert states(workspace, parameters={"count": "2"}) == ["stale: the parameters changed"] * 2
+    assert render_figures(workspace, console=console) == pictures
+    assert "up to date: a, b" in told(console)
+    assert (workspace.figures / "times.txt").read_text() == "x"
+    render_figures(workspace, ["figure-a"], console=console)
+    render_figures(workspace, again=True, console=console)
+    assert (workspace.figures / "times.txt").read_text() == "xxx"
+    (workspace.folder / "cohort.json").touch()
+    assert states(workspace) == ["there", "there"]
+    workspace.prepared.mkdir()
+    (workspace.prepared / "volume-1.b2nd").write_text("new")
+    write_notebook("b", DRAW.format("b"), "# new")
+    assert states(workspace) == ["stale: a cohort changed", "stale: the notebook, a cohort changed"]
+    (workspace.figures / "a.png").unlink()
+    assert states(workspace, only=["figure-a"]) == ["missing"]
+    assert render_figures(workspace, console=console) == pictures
+    assert states(workspace) == ["there", "there"]
+
+
+def test_a_picture_of_unknown_origin_is_stale_and_a_spoilt_record_is_none(registered, workspace, console):
+    registered(a=[DRAW.format("a")])
+    workspace.figures.mkdir()
+    (workspace.figures / "a.png").write_text("of another time")
+    assert states(workspace) == ["stale: not known what it was made from"]
+    render_figures(workspace, console=console)
+    (workspace.figures / "figures.json").write_text('{"a": 3}')
+    assert states(workspace) == ["stale: not known what it was made from"]
+    render_figures(workspace, console=console)
+    assert states(workspace) == ["there"]
+
+
+def test_a_notebook_that_failed_is_not_up_to_date(registered, workspace, console):
+    registered(a=[DRAW.format("a"), "raise ValueError"])
+    for _ in range(2):
+        with pytest.raises(LitsError, match="1 of 1 notebooks failed"):
+            render_figures(workspace, console=console)
+
+
+def test_what_is_needed_is_listed_with_its_command(registered, workspace):
+    registered(needs=(MODELS,), a=[])
+    assert states(workspace) == ["needs a trained model: `lits train`"]
+
+
+def test_a_folder_without_a_study_lacks_one_for_what_needs_one(registered, tmp_path, workspace):
+    registered(a=[])
+    assert lacks_study(Workspace(tmp_path / "nowhere"), None, {})
+    assert not lacks_study(workspace, None, {})
+    with pytest.raises(SettingError, match="nearest"):
+        lacks_study(Workspace(tmp_path / "nowhere"), ["figure-b"], {})
 
 
 def test_an_interruption_ends_the_kernels_and_leaves_nothing_half_written(write_notebook, workspace, tmp_path):
@@ -147,12 +201,14 @@ def test_an_interruption_ends_the_kernels_and_leaves_nothing_half_written(write_
     program = f"""
 from pathlib import Path
 
-from lits_toolkit.report import render
-from lits_toolkit.report.registry import FigureEntry
+from lits_toolkit.report import freshness, render, running
+from lits_toolkit.report.registry import Exhibit
 from lits_toolkit.study.workspace import Workspace
 
-render.find_figures = lambda names: [FigureEntry("a", "a", "a.png", "", ())]
-render.notebook_folder = lambda: Path({str(tmp_path / "notebooks {in braces}")!r})
+render.EXHIBITS = (Exhibit("a", "a", "a.png", "", ()),)
+render.find_exhibits = lambda names: list(render.EXHIBITS)
+for module in (freshness, render, running):
+    module.notebook_folder = lambda: Path({str(tmp_path / "notebooks {in braces}")!r})
 render.render_figures(Workspace(Path({str(workspace.folder)!r})))
 """
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
