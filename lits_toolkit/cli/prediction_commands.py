@@ -204,7 +204,7 @@ def benchmark(
     """
     from rich.console import Console
 
-    from lits_toolkit.study.benchmark import THEIR_MACHINE, BenchmarkSettings, time_table, times_in_print
+    from lits_toolkit.study.benchmark import THEIR_MACHINE, BenchmarkSettings, time_table
     from lits_toolkit.study.benchmark import benchmark as time_all
 
     settings = BenchmarkSettings(models, runtimes, not prediction_only, batch, size, rounds, steps)
@@ -213,8 +213,8 @@ def benchmark(
     print(f"Ours: {found.machine}; batch {batch}, {size} × {size}\nTheirs: {THEIR_MACHINE}")
     for table in ("4.4", "4.5"):
         times = time_table(table, found)
-        if len(times):
-            print(f"\nTable {table}, seconds per segmented slice\n{times_in_print(times).to_string()}")
+        if len(times.data):
+            print(f"\nTable {table}, seconds per segmented slice\n{times.text.to_string()}")
     for runtime in found.left_out:
         print(f"left out: {runtime}")
     if parts:

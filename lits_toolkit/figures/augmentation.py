@@ -24,6 +24,7 @@ from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import AxialSlice, bottom_legend, line_key, outline, panel_inches, show_slice
 from lits_toolkit.figures.style import FAINT, LABEL_COLORS, house_style
+from lits_toolkit.study.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +50,8 @@ def take_prepared_slice(case: PreparedCase, z: int) -> AxialSlice:
     return AxialSlice(case.name, z, hu, tuple(spacing_mm), (slice(0, height), slice(0, width)), mask)
 
 
-def augmentation_table(settings: Augmentation | None = None) -> pd.DataFrame:
-    """What is drawn for each sample, beside Table 3.1: transformation, range, unit, printed, note."""
+def augmentation_table(settings: Augmentation | None = None) -> Table:
+    """Table 3.1 and what is drawn for each sample; its data is text: transformation, range, unit, printed, note."""
     settings = settings or Augmentation()
 
     def within(reach: float) -> str:
@@ -84,7 +85,9 @@ def augmentation_table(settings: Augmentation | None = None) -> pd.DataFrame:
             f"{settings.elastic_spacing:g} pixels, along x and y each; reach and spacing are ours",
         ),
     ]
-    return pd.DataFrame(rows, columns=["transformation", "range", "unit", "printed", "note"])
+    data = pd.DataFrame(rows, columns=["transformation", "range", "unit", "printed", "note"])
+    text = data.rename(columns={"range": "range here"}).set_index("transformation")
+    return Table("Table 3.1 · ranges of augmentation, as printed and here", data, text)
 
 
 @house_style()

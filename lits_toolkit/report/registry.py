@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lits_toolkit.errors import SettingError, nearest
-from lits_toolkit.report.needs import COHORT, MODELS, PREDICTIONS, RESULTS, Need
+from lits_toolkit.report.needs import COHORT, MODELS, PREDICTIONS, RESULTS, SCORES, Need
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ def _from(notebook: str, needs: tuple[Need, ...], *exhibits: tuple, reads: tuple
 
 EXHIBITS = (
     *_from(
+        "00_start_here",
+        (COHORT, PREDICTIONS, SCORES),
+        ("start-prediction", "00_prediction.png", "what was found in a case"),
+        ("start-fates", "00_hits_and_misses.png", "hits, misses and false alarms in three cases"),
+    ),
+    *_from(
         "01_data",
         (COHORT,),
         ("slices", "01_slices.png", "axial slices with their reference masks"),
@@ -51,12 +57,16 @@ EXHIBITS = (
         ("size-groups", "01_size_groups.png", "tumours per size group", "Figure 4.4"),
         ("tissue-hu", "01_tissue_hu.png", "HU of tissues beside the dissertation's", "Table 2.1"),
         ("challenges", "01_challenges.png", "what makes tumours hard to find", "Figure 3.6"),
+        ("table-2.1", "01_table_2_1.md", "HU of tissues", "Table 2.1"),
+        ("table-4.1", "01_table_4_1.md", "the size groups", "Table 4.1"),
+        ("tables-a.1-a.2", "01_table_a.md", "tumours of each volume", "Table A.1", "Table A.2"),
     ),
     *_from(
         "02_preparation_and_augmentation",
         (COHORT,),
         ("preparation", "02_preparation.png", "a slice before and after preparing"),
         ("augmentation", "02_augmentation.png", "a slice under each transformation", "Figure 3.2"),
+        ("table-3.1", "02_table_3_1.md", "ranges of augmentation", "Table 3.1"),
     ),
     *_from(
         "04_training",
@@ -79,6 +89,18 @@ EXHIBITS = (
         ("froc", "06_froc.png", "tumours found against false alarms, from probabilities"),
         ("contrast", "06_contrast.png", "Dice of each tumour against its size and contrast"),
         ("hits-and-misses", "06_hits_and_misses.png", "hits, misses and false alarms, from the worst case to the best"),
+        ("hard-large-tumor", "06_hard_large_tumor.png", "the large tumour that is hardest to segment", "Figure 4.3"),
+    ),
+    *_from(
+        "07_comparing_models",
+        RESULTS,
+        ("dice-against-cost", "07_dice_against_cost.png", "Dice against cost, with the Pareto front"),
+        ("layouts", "07_layouts.png", "the layouts of a network in the same slices", "Figure 4.5"),
+        ("best-networks", "07_best_networks.png", "the best networks in the same slices", "Figure 4.6"),
+        ("table-4.6", "07_table_4_6.md", "tumour Dice by size group, 2D", "Table 4.6"),
+        ("table-4.7", "07_table_4_7.md", "tumour Dice by size group, 3D", "Table 4.7"),
+        ("table-4.8", "07_table_4_8.md", "the LiTS challenge", "Table 4.8"),
+        reads=(MODELS,),
     ),
     *_from(
         "08_efficiency",
@@ -87,6 +109,8 @@ EXHIBITS = (
         ("part-times", "08_part_times.png", "where a network's time goes, beside the floor"),
         ("int8", "08_int8.png", "Dice by size group in each runtime"),
         ("tuning", "08_tuning.png", "Dice of the validation cases over the thresholds"),
+        ("table-4.4", "08_table_4_4.md", "seconds per slice, 2D", "Table 4.4"),
+        ("table-4.5", "08_table_4_5.md", "seconds per slice, 3D", "Table 4.5"),
         reads=(MODELS,),
     ),
 )

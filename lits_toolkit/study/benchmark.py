@@ -29,6 +29,7 @@ from lits_toolkit.models.memory import keep_large_allocations
 from lits_toolkit.models.published_time import published_times
 from lits_toolkit.models.storage import Model
 from lits_toolkit.models.timing import durations
+from lits_toolkit.study.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,21 +161,21 @@ def read_benchmark(path: str | Path) -> Benchmark:
         raise InputError(f"{path} is no benchmark: `lits benchmark --output {path}` writes one") from error
 
 
-def time_table(table: str, found: Benchmark) -> "pd.DataFrame":
+def time_table(number: str, found: Benchmark) -> Table:
     """Table 4.4 (2D) or 4.5 (3D), ours and the floor below each of the dissertation's rows.
 
-    Columns block, layout, source, training_s, training_stdev_s, prediction_s, prediction_stdev_s: seconds per slice,
-    NaN where there is none. Raises SettingError where `table` is another one.
+    Its data has the columns block, layout, source, training_s, training_stdev_s, prediction_s, prediction_stdev_s:
+    seconds per slice, NaN where there is none. Raises SettingError where `number` is of another table.
     """
     import pandas as pd
 
     dimensions = {"4.4": "2d", "4.5": "3d"}
-    if table not in dimensions:
-        raise SettingError(f"table {table}: expected one of {', '.join(dimensions)}")
+    if number not in dimensions:
+        raise SettingError(f"table {number}: expected one of {', '.join(dimensions)}")
     rows = []
     for model, own in found.times.groupby("model", sort=False):
         dimension, block, layout = [*str(model).split("-"), "", ""][:3]
-        if dimension != dimensions[table]:
+        if dimension != dimensions[number]:
             continue
         for source in sorted(set(own["source"]), key=_rank):
             row: dict[str, Any] = {"block": block, "layout": layout, "source": source}
@@ -184,16 +185,15 @@ def time_table(table: str, found: Benchmark) -> "pd.DataFrame":
                 row[f"{work}_stdev_s"] = of["stdev_s"].iloc[0] if len(of) else np.nan
             rows.append(row)
     works = [f"{work}{kind}_s" for work in WORKS for kind in ("", "_stdev")]
-    return pd.DataFrame(rows, columns=["block", "layout", "source", *works])
-
-
-def times_in_print(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A table of times as text, three digits that count: training and prediction as "0.345 ± 0.047"."""
-    text = table[["block", "layout", "source"]].copy()
+    data = pd.DataFrame(rows, columns=["block", "layout", "source", *works])
+    text = data[["block", "layout", "source"]].copy()
     for work in WORKS:
-        pairs = zip(table[f"{work}_s"], table[f"{work}_stdev_s"], strict=True)
+        pairs = zip(data[f"{work}_s"], data[f"{work}_stdev_s"], strict=True)
         text[f"{work}, s per slice"] = [_in_print(mean, stdev) for mean, stdev in pairs]
-    return text.set_index(["block", "layout", "source"])
+    title = f"Table {number} · seconds per segmented slice; ours: {found.label}"
+    return Table(
+        title, data, text.set_index(["block", "layout", "source"]), f"The dissertation's machine: {THEIR_MACHINE}."
+    )
 
 
 def on_meta(name: str) -> "Network":

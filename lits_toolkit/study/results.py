@@ -5,7 +5,7 @@ A method is a run of a study, or a folder of masks, which is scored when it is a
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +43,8 @@ class Results:
     """The masks of the first method with their references."""
     files: list[CaseFiles]
     """The same cases with their CT, in the same order; empty unless all have one."""
+    masks: dict[str, dict[str, Path]] = field(default_factory=dict)
+    """Method → case → its mask."""
 
     @property
     def method(self) -> str:
@@ -106,7 +108,8 @@ def open_results(
 def results_of_run(study: Workspace, run: str = RUN) -> Results:
     """A study's run and its other runs on the same cases; InputError without its scores or predictions."""
     scores = {run: study.scores(run)} | comparable_runs(study, run)[0]
-    pairs = pair_masks(study.predictions(run), study.data, list(scores[run].cases["case"]))
+    names = list(scores[run].cases["case"])
+    pairs = pair_masks(study.predictions(run), study.data, names)
     return Results(
         study.label,
         scores,
@@ -114,6 +117,7 @@ def results_of_run(study: Workspace, run: str = RUN) -> Results:
         frozenset(study.models("tumor")),
         pairs,
         _find_files(pairs, study.data),
+        {method: _masks(study.predictions(method), study.data, names) for method in scores},
     )
 
 
@@ -167,6 +171,7 @@ def score_folders(
         None,
         pairs,
         files,
+        {method: _masks(place, references, [pair.case for pair in pairs]) for method, place in places.items()},
     )
 
 
@@ -202,6 +207,13 @@ def _network(predictions: Path) -> str:
         return str(read_json(predictions / RECORD)["tumor_model"]["name"])
     name = predictions.resolve().name
     return name if name in encoders() else ""
+
+
+def _masks(predictions: Path, references: str | Path, names: Sequence[str]) -> dict[str, Path]:
+    """By case; none of a run whose masks were not kept, as of a threshold, or are not all there."""
+    with suppress(InputError):
+        return {pair.case: pair.prediction for pair in pair_masks(predictions, references, names)}
+    return {}
 
 
 def _below_each_other(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

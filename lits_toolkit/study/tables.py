@@ -3,7 +3,7 @@
 Every row says what it was measured on: a phantom's score is never LiTS's.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,15 +14,17 @@ import pandas as pd
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
-from lits_toolkit.study.results import Results
+from lits_toolkit.models.catalogue import describe_model
+from lits_toolkit.study.study_table import DISSERTATION, published_dice
+from lits_toolkit.study.table import Table
 from lits_toolkit.study.workspace import COHORT, Workspace
 
-DISSERTATION = "dissertation, LiTS"
 SIZE_COLUMNS = ("block", "layout", "source", *SIZE_GROUPS, "tumors", "note")
 CHALLENGE_COLUMNS = (
     "model", "source", "dice_per_case", "dice_global", "voe", "rvd", "assd_mm", "parameters", "note"
 )  # fmt: skip
 
+_NETWORKS = {"4.6": "2D networks", "4.7": "3D networks"}
 _TEST_CASES = 70
 _OFFICIAL = {
     "dice_per_case": "lesion_dice_per_case",
@@ -40,7 +42,7 @@ def published_dice_by_size_group(models: Sequence[str] | None = None) -> pd.Data
     Columns: table, model (as in "2d-mobilenet_v2-top"), size_group, dice; for `models` only, where given.
     Raises SettingError for a model that the tables do not have.
     """
-    wide = _published("dice_by_size")
+    wide = published_dice()
     tidy = wide.melt(["table", "model"], list(SIZE_GROUPS), "size_group", "dice")
     for model in models or ():
         if model not in set(tidy["model"]):
@@ -48,43 +50,38 @@ def published_dice_by_size_group(models: Sequence[str] | None = None) -> pd.Data
     return tidy if models is None else tidy[tidy["model"].isin(models)].reset_index(drop=True)
 
 
-def dice_by_size_table(table: str, results: Results) -> pd.DataFrame:
+def size_table(number: str, study: pd.DataFrame) -> Table:
     """Table 4.6 (2D) or 4.7 (3D), our row below each of the dissertation's.
 
     Args:
-        table: "4.6" or "4.7".
-        results: Methods of ours; one is put to the network by which it was made, wherever that is known.
+        number: "4.6" or "4.7".
+        study: What `study_table` returns.
 
     Returns:
-        Columns SIZE_COLUMNS: `source` "dissertation, LiTS" or "ours, COHORT"; Dice of the size groups, NaN without a
-        number; `tumors` how many ours are a mean over, as "21, 9, 4"; `note` the method, or why there is none: "not
-        trained", "trained, not scored" or, of folders of masks, "no prediction". A network that several methods share
-        has as many rows. Methods without a network of the two tables (thresholds, others' masks) come last, with the
-        method as `block`.
+        Its data has the columns SIZE_COLUMNS; `note` is the method, or why there is none. Methods without a network of
+        the two tables come last, with the method as `block`.
 
     Raises:
-        SettingError: `table` is another one.
+        SettingError: `number` is of another table.
     """
-    published = _published("dice_by_size")
-    if table not in set(published["table"]):
-        raise SettingError(f"table {table}: expected one of {', '.join(dict.fromkeys(published['table']))}")
-    source = f"ours, {results.label}"
-    rows: list[dict[str, Any]] = []
-    for printed in published[published["table"] == table].to_dict("records"):
-        _, block, layout = printed["model"].split("-")
-        place = {"block": block, "layout": layout}
-        rows.append(place | {"source": DISSERTATION} | {group: printed[group] for group in SIZE_GROUPS})
-        own = [method for method, network in results.networks.items() if network == printed["model"]]
-        rows += [place | {"source": source, "note": method} | _dice_by_size(results, method) for method in own]
-        if not own:
-            rows.append(place | {"source": source, "note": _why_none(printed["model"], results.trained)})
-    for method, network in results.networks.items():
-        if network not in set(published["model"]):
-            rows.append({"block": method, "layout": "", "source": source} | _dice_by_size(results, method))
-    return pd.DataFrame(rows, columns=list(SIZE_COLUMNS)).fillna({"tumors": "", "note": ""})
+    published = published_dice()
+    if number not in set(published["table"]):
+        raise SettingError(f"table {number}: expected one of {', '.join(dict.fromkeys(published['table']))}")
+    models = set(published.loc[published["table"] == number, "model"])
+    rows = study[study["model"].isin(models | {""})].reset_index(drop=True)
+    names = rows["model"].str.split("-", n=2, expand=True).reindex(columns=range(3))
+    none = rows["model"] == ""
+    data = rows.assign(
+        block=names[1].mask(none, rows["method"]),
+        layout=names[2].mask(none, "").fillna(""),
+        note=rows["method"].mask(none, "").mask(rows["method"] == "", rows["note"]),
+    )[list(SIZE_COLUMNS)]
+    ours = next(source for source in rows["source"] if source != DISSERTATION)
+    title = f"Table {number} · tumour Dice by size group, {_NETWORKS[number]}; {ours}"
+    return Table(title, data, in_print(data), "tumors: how many small, medium and large ones ours is a mean of.")
 
 
-def challenge_table(submissions: Mapping[str, str | Path] | None = None) -> pd.DataFrame:
+def challenge_table(submissions: Mapping[str, str | Path] | None = None) -> Table:
     """Table 4.8, the LiTS challenge: what is published, the dissertation's submissions, and room for ours.
 
     Args:
@@ -92,9 +89,9 @@ def challenge_table(submissions: Mapping[str, str | Path] | None = None) -> pd.D
             challenge, under the challenge's names: `official_as_published.json` counts as the challenge does.
 
     Returns:
-        Columns CHALLENGE_COLUMNS: lesions' scores on the 70 test volumes of LiTS, NaN where none is known; RVD with
-        the challenge's sign, `parameters` as printed. Ours are NaN until somebody submits: first the networks that the
-        dissertation submitted, then the others of `submissions`.
+        Its data has the columns CHALLENGE_COLUMNS: lesions' scores on the 70 test volumes of LiTS, NaN where none is
+        known; RVD with the challenge's sign, `parameters` as printed. Ours are NaN until somebody submits: first the
+        networks that the dissertation submitted, then the others of `submissions`.
 
     Raises:
         SettingError: A name is not in the catalogue.
@@ -111,7 +108,9 @@ def challenge_table(submissions: Mapping[str, str | Path] | None = None) -> pd.D
     columns = list(CHALLENGE_COLUMNS)
     tables = [published.assign(source=source)[columns], pd.DataFrame(ours, columns=columns)]
     floats = [table.astype(dict.fromkeys(_OFFICIAL, float)) for table in tables]
-    return pd.concat(floats, ignore_index=True)
+    data = pd.concat(floats, ignore_index=True)
+    note = "Ours are empty until somebody submits to the challenge (`lits submit`); nothing else is compared here."
+    return Table("Table 4.8 · the LiTS challenge, lesions of the 70 test volumes", data, in_print(data), note)
 
 
 def in_print(table: pd.DataFrame) -> pd.DataFrame:
@@ -129,30 +128,8 @@ def _published(name: str) -> pd.DataFrame:
         return pd.read_csv(lines, dtype={"table": str})
 
 
-def _why_none(network: str, trained: Collection[str] | None) -> str:
-    if trained is None:
-        return "no prediction"
-    return "trained, not scored" if network in trained else "not trained"
-
-
-def _dice_by_size(results: Results, method: str) -> dict[str, Any]:
-    lesions = results.scores[method].lesions
-    groups = lesions[lesions["kind"] == "reference"].groupby("size_group")["dice"]
-    counts, means = groups.size(), groups.mean()
-    return {
-        **{group: means.get(group, float("nan")) for group in SIZE_GROUPS},
-        "tumors": ", ".join(str(counts.get(group, 0)) for group in SIZE_GROUPS),
-    }
-
-
 def _parameters(network: str) -> str:
-    import torch
-
-    from lits_toolkit.models.catalogue import build_model
-
-    with torch.device("meta"):  # shapes without numbers; a network's MACs would take seconds, and are not asked for
-        parameters = build_model(network).parameters()
-    return f"{sum(parameter.numel() for parameter in parameters) / 1e6:.2f}M"
+    return f"{describe_model(network).parameters / 1e6:.2f}M"
 
 
 def _official_scores(path: Path) -> dict[str, Any]:

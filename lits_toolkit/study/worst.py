@@ -41,6 +41,12 @@ def worst_places(lesions: pd.DataFrame, slices: pd.DataFrame | None = None) -> p
     return table.sort_values("volume_ml", ascending=False, kind="stable", ignore_index=True)
 
 
+def hardest_lesion(lesions: pd.DataFrame, size_group: str = "large") -> pd.DataFrame:
+    """The row of `lesions.csv` of that size group's reference lesion with the lowest Dice; none where there is none."""
+    own = lesions[(lesions["kind"] == "reference") & (lesions["size_group"] == size_group)]
+    return own.sort_values(["dice", "case", "lesion"], kind="stable").head(1)
+
+
 def worst_slices(pairs: Sequence[MaskPair], n_jobs: int = 1) -> pd.DataFrame:
     """The worst axial slice of each case, as rows of `worst_places`; a case without a wrong voxel has none.
 

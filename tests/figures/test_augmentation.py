@@ -79,7 +79,7 @@ def test_the_same_seed_draws_the_same_and_a_case_without_a_mask_is_drawn_too(pre
 
 
 def test_the_table_holds_what_is_drawn_beside_what_is_printed():
-    table = augmentation_table().set_index("transformation")
+    table = augmentation_table().data.set_index("transformation")
     named = ["rotation", "shearing", "translation", "random intensity noise", "scaling"]
     assert table.loc[named, "printed"].tolist() == [
         "[-15, 15]",
@@ -91,4 +91,4 @@ def test_the_table_holds_what_is_drawn_beside_what_is_printed():
     assert (table.loc[named, "range"] == table.loc[named, "printed"]).all()
     assert "±2 HU" in table.loc["random intensity noise", "note"]
     assert "in 10 % of the samples" in table.loc["elastic", "note"]
-    assert augmentation_table(Augmentation(rotation_degrees=5)).loc[0, "range"] == "[-5, 5]"
+    assert augmentation_table(Augmentation(rotation_degrees=5)).data.loc[0, "range"] == "[-5, 5]"

@@ -57,3 +57,17 @@ def test_a_figure_without_its_parameter_is_told_where_it_is_asked_for_by_name(na
     require_parameters(["06_results_by_tumor_size", "detection"], {})
     with pytest.raises(SettingError, match="tuning is drawn from tune: give -p tune=true"):
         require_parameters(["tuning"], {"tune": False})
+
+
+FIGURES = [(1, 1), *((2, n) for n in range(1, 13)), *((3, n) for n in range(1, 8)), *((4, n) for n in range(1, 8))]
+TABLES = [(2, 1), (2, 2), (3, 1), *((4, n) for n in range(1, 9))]
+
+
+def test_all_that_the_dissertation_shows_is_there():
+    """What a computer can draw or count: its 27 figures, its eleven tables, and the 23 of the appendix."""
+    shown = {name for entry in EXHIBITS for name in entry.of}
+    assert shown == {
+        *(f"Figure {chapter}.{number}" for chapter, number in FIGURES),
+        *(f"Table {chapter}.{number}" for chapter, number in TABLES),
+        *(f"Table A.{number}" for number in range(1, 24)),
+    }

@@ -14,7 +14,6 @@ from lits_toolkit.study.benchmark import (
     on_meta,
     read_benchmark,
     time_table,
-    times_in_print,
 )
 
 MACHINE = Machine("a CPU", 2, 2, "2.9", 1e11, 1e10)
@@ -66,13 +65,12 @@ def test_times_are_medians_per_segmented_slice_of_all_rounds(monkeypatch):
 
 def test_each_table_has_its_dimensions_and_all_sources_in_one_order(found):
     two, three = (time_table(table, found) for table in ("4.4", "4.5"))
-    assert set(two["block"]) == {"shufflenet_v2"}
-    assert set(three["block"]) == {"dsts"}
-    assert two["source"].iloc[0] == "dissertation"
-    assert two["source"].iloc[-1] == "floor"
-    text = times_in_print(two)
-    assert text.loc[("shufflenet_v2", "default", "dissertation"), "training, s per slice"] == "0.295 ± 0.03"
-    assert times_in_print(three).loc[("dsts", "default", "dissertation")].tolist() == ["–", "–"]
+    assert set(two.data["block"]) == {"shufflenet_v2"}
+    assert set(three.data["block"]) == {"dsts"}
+    assert two.data["source"].iloc[0] == "dissertation"
+    assert two.data["source"].iloc[-1] == "floor"
+    assert two.text.loc[("shufflenet_v2", "default", "dissertation"), "training, s per slice"] == "0.295 ± 0.03"
+    assert three.text.loc[("dsts", "default", "dissertation")].tolist() == ["–", "–"]
     with pytest.raises(SettingError, match=r"expected one of 4\.4, 4\.5"):
         time_table("4.6", found)
 

@@ -6,13 +6,13 @@ import pytest
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import write_json
 from lits_toolkit.study.results import Results, score_folders
+from lits_toolkit.study.study_table import study_table
 from lits_toolkit.study.tables import (
     CHALLENGE_COLUMNS,
     SIZE_COLUMNS,
     challenge_table,
-    dice_by_size_table,
-    in_print,
     published_dice_by_size_group,
+    size_table,
 )
 
 OFFICIAL = {
@@ -51,7 +51,7 @@ def test_an_unpublished_model_is_told():
 
 
 def test_ours_stands_below_the_dissertations_row_and_each_says_what_it_was_measured_on(results):
-    table = dice_by_size_table("4.6", results)
+    table = size_table("4.6", study_table(results)).data
     assert tuple(table) == SIZE_COLUMNS
     top = table[(table["block"] == "mobilenet_v2") & (table["layout"] == "top")]
     assert top["source"].tolist() == ["dissertation, LiTS", "ours, phantom cohort"]
@@ -67,7 +67,7 @@ def test_ours_stands_below_the_dissertations_row_and_each_says_what_it_was_measu
 def test_no_number_of_ours_is_called_the_dissertations(results):
     printed = published_dice_by_size_group().pivot(index="model", columns="size_group", values="dice")
     for table, dimensions in (("4.6", "2d"), ("4.7", "3d")):
-        rows = dice_by_size_table(table, results)
+        rows = size_table(table, study_table(results)).data
         theirs = rows[rows["source"] == "dissertation, LiTS"]
         for row in theirs.to_dict("records"):
             expected = printed.loc[f"{dimensions}-{row['block']}-{row['layout']}"]
@@ -85,7 +85,7 @@ def test_no_number_of_ours_is_called_the_dissertations(results):
 )
 def test_why_a_network_has_no_number_is_told(results, trained, why):
     known = Results(results.label, results.scores, results.networks, trained, results.pairs, results.files)
-    table = dice_by_size_table("4.6", known)
+    table = size_table("4.6", study_table(known)).data
     row = table[(table["block"] == "mobilenet_v3") & (table["layout"] == "top")].iloc[1]
     assert row["note"] == why
     assert row[["small", "medium", "large"]].isna().all()
@@ -93,7 +93,8 @@ def test_why_a_network_has_no_number_is_told(results, trained, why):
 
 def test_two_methods_of_one_network_have_a_row_each(results):
     alike = dict.fromkeys(results.networks, "3d-dsts-top")
-    table = dice_by_size_table("4.7", Results("x", results.scores, alike, None, results.pairs, results.files))
+    alike = Results("x", results.scores, alike, None, results.pairs, results.files)
+    table = size_table("4.7", study_table(alike)).data
     rows = table[(table["block"] == "dsts") & (table["layout"] == "top")]
     assert rows["note"].tolist() == ["", "2d-mobilenet_v2-top", "mine"]
     assert len(table) == 2 * 12 + 1
@@ -101,11 +102,11 @@ def test_two_methods_of_one_network_have_a_row_each(results):
 
 def test_another_table_is_told(results):
     with pytest.raises(SettingError, match=r"table 4\.5: expected one of 4\.6, 4\.7"):
-        dice_by_size_table("4.5", results)
+        size_table("4.5", study_table(results))
 
 
 def test_nobody_submitted_ours_yet():
-    table = challenge_table()
+    table = challenge_table().data
     assert tuple(table) == CHALLENGE_COLUMNS
     ours = table[table["source"] == "ours, LiTS"]
     assert ours["model"].tolist() == ["3d-dsts-bottom", "2d-mobilenet_v2-top", "3d-mobilenet_v2-top"]
@@ -117,7 +118,7 @@ def test_nobody_submitted_ours_yet():
 
 
 def test_the_official_score_of_a_submission_fills_its_row(official):
-    table = challenge_table({"3d-dsts-top": official(cases=66, cases_left_out=4), "3d-dsts-bottom": official()})
+    table = challenge_table({"3d-dsts-top": official(cases=66, cases_left_out=4), "3d-dsts-bottom": official()}).data
     ours = table[table["source"] == "ours, LiTS"].set_index("model")
     assert list(ours.index)[3:] == ["3d-dsts-top"]
     for model in ("3d-dsts-top", "3d-dsts-bottom"):
@@ -147,8 +148,8 @@ def test_what_is_no_official_score_or_no_network_is_told(official, tmp_path):
 
 
 def test_in_print_what_has_no_number_is_a_dash(results):
-    text = in_print(dice_by_size_table("4.6", results))
+    text = size_table("4.6", study_table(results)).text
     assert text.index.names == ["block", "layout", "source"]
     ours = text.loc[("mobilenet_v2", "top", "ours, phantom cohort")]
     assert ours[["small", "medium", "large"]].tolist() == ["1.000", "1.000", "–"]
-    assert in_print(challenge_table()).loc[("3D-UNet", "published, LiTS"), "voe"] == "–"
+    assert challenge_table().text.loc[("3D-UNet", "published, LiTS"), "voe"] == "–"

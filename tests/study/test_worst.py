@@ -1,11 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from lits_toolkit.data.case import Grid
 from lits_toolkit.data.nifti import write_mask
 from lits_toolkit.study.pairs import pair_masks
 from lits_toolkit.study.scores import evaluate
-from lits_toolkit.study.worst import PLACE_COLUMNS, find_worst_slice, worst_places, worst_slices
+from lits_toolkit.study.worst import PLACE_COLUMNS, find_worst_slice, hardest_lesion, worst_places, worst_slices
 
 GRID = Grid((14, 13, 12), np.diag([-0.5, -0.5, 4.0, 1.0]))  # voxels of 1 mm³
 
@@ -67,3 +68,15 @@ def test_only_slices_may_be_wrong():
 def test_any_number_of_workers_gives_the_same_places(folders):
     pairs = pair_masks(*folders)
     assert worst_slices(pairs).equals(worst_slices(pairs, n_jobs=2))
+
+
+def test_the_hardest_large_lesion_is_the_one_with_the_lowest_dice():
+    columns = ["case", "kind", "lesion", "size_group", "dice"]
+    rows = [
+        ("a", "reference", 1, "large", 0.4),
+        ("b", "reference", 2, "large", 0.2),
+        ("b", "false alarm", 3, "large", 0.0),
+    ]
+    lesions = pd.DataFrame(rows, columns=columns)
+    assert hardest_lesion(lesions)[["case", "lesion"]].to_numpy().tolist() == [["b", 2]]
+    assert hardest_lesion(lesions, "small").empty

@@ -1,0 +1,123 @@
+"""What several networks find in the same slices, beside each other (Figures 4.5 and 4.6 of the dissertation)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lits_toolkit.data.case import LIVER, TUMOR
+from lits_toolkit.data.reading import read_case, read_mask
+from lits_toolkit.errors import InputError
+from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.panels import (
+    AxialSlice,
+    bottom_legend,
+    fill,
+    largest_mm,
+    line_key,
+    outline,
+    panel_inches,
+    patch_key,
+    show_slice,
+)
+from lits_toolkit.figures.slices import busiest_slice, take_slice
+from lits_toolkit.figures.style import INK, LABEL_COLORS, PREDICTION, REFERENCE, house_style
+from lits_toolkit.metrics.overlap import count_overlap
+from lits_toolkit.study.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NOT_TRAINED = "not trained"
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What one network finds in one slice."""
+
+    network: str
+    method: str
+    """The run or folder of masks by which it is known; "" where there is none."""
+    piece: AxialSlice
+
+
+def take_examples(results: Results, networks: Sequence[str], cases: Sequence[str]) -> list[Example]:
+    """Of each case its slice with the most tumour, once for each network, without prediction where it has none.
+
+    InputError where a case is not among the results, or no CT lies beside the references.
+    """
+    files = {case.name: case for case in results.files}
+    missing = [name for name in cases if name not in files]
+    if missing:
+        raise InputError(f"no CT of {', '.join(missing)} among the results: give their folder as volumes")
+    of_network = {network: method for method, network in results.networks.items() if results.masks.get(method)}
+    found = []
+    for name in cases:
+        case = read_case(files[name])
+        z = busiest_slice(case)
+        for network in networks:
+            method, mask = of_network.get(network, ""), None
+            if method:
+                mask = read_mask(results.masks[method][name])
+            found.append(Example(network, method, take_slice(case, z, mask, margin_mm=15.0)))
+    return found
+
+
+@house_style()
+def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
+    """A row for each case, a column for each network: the reference's tumour filled blue, the predicted outlined red.
+
+    `examples` come from `take_examples`. The data has a row per panel: case, z, network, method, reference_pixels,
+    prediction_pixels (-1 without a prediction), dice of the two in that slice (NaN). Raises InputError without any.
+    """
+    if not examples:
+        raise InputError("there is no example to draw: expected at least one")
+    networks = list(dict.fromkeys(example.network for example in examples))
+    pieces = [example.piece for example in examples]
+    rows, size_mm = len(examples) // len(networks), largest_mm(pieces)
+    height, width = panel_inches(pieces, 2)
+    inches = (max(1.15 * width * len(networks), 6.5), 1.15 * height * rows + 1.1)
+    figure, panels = use_axes(axes, len(examples), rows=rows, columns=len(networks), inches=inches)
+    for place, (ax, example) in enumerate(zip(panels, examples, strict=True)):
+        piece = example.piece
+        show_slice(ax, piece, size_mm)
+        if piece.reference is not None:
+            outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 0.8)
+            fill(ax, piece.reference == TUMOR, REFERENCE, 0.55)
+        if piece.prediction is not None:
+            outline(ax, piece.prediction == TUMOR, PREDICTION, 1.5)
+        else:
+            ax.text(
+                0.5, 0.94, NOT_TRAINED, ha="center", va="top", color="white", transform=ax.transAxes, fontsize=10,
+                bbox={"facecolor": INK, "alpha": 0.7, "edgecolor": "none"},
+            )  # fmt: skip
+        if place < len(networks):
+            title = ax.get_title(loc="center")
+            ax.set_title(f"{example.network}\n{title}", fontsize=8.5, loc="center", pad=3)
+    bottom_legend(
+        figure,
+        [
+            line_key(LABEL_COLORS["liver"], "liver"),
+            patch_key(REFERENCE, "tumour of the reference"),
+            line_key(PREDICTION, "predicted tumour"),
+        ],
+    )
+    figure.suptitle(f"The same slices by several networks · {label}")
+    return Drawn(figure, pd.DataFrame([_row(example) for example in examples]))
+
+
+def _row(example: Example) -> Mapping[str, object]:
+    piece = example.piece
+    row = {"case": piece.case, "z": piece.z, "network": example.network, "method": example.method}
+    expected = piece.reference == TUMOR if piece.reference is not None else None
+    if expected is None or piece.prediction is None:
+        pixels = -1 if expected is None else int(expected.sum())
+        return row | {"reference_pixels": pixels, "prediction_pixels": -1, "dice": float("nan")}
+    found = piece.prediction == TUMOR
+    overlap = count_overlap(expected[None], found[None])
+    return row | {
+        "reference_pixels": int(expected.sum()),
+        "prediction_pixels": int(found.sum()),
+        "dice": overlap.dice_per_case,
+    }
