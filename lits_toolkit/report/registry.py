@@ -175,6 +175,43 @@ FIGURES = (
         only_with="tune",
         value="true",
     ),
+    FigureEntry("convolution-2d", "09_concepts", "09_convolution_2d.png", "a 2D convolution, as in Figure 2.1a", ()),
+    FigureEntry("convolution-3d", "09_concepts", "09_convolution_3d.png", "a 3D convolution, as in Figure 2.1b", ()),
+    FigureEntry(
+        "spatially-separable",
+        "09_concepts",
+        "09_spatially_separable.png",
+        "a spatially separable convolution, as in Figure 2.2",
+        (),
+    ),
+    FigureEntry(
+        "depthwise-separable",
+        "09_concepts",
+        "09_depthwise_separable.png",
+        "a depthwise separable convolution, as in Figure 2.3",
+        (),
+    ),
+    FigureEntry(
+        "squeeze-excitation",
+        "09_concepts",
+        "09_squeeze_excitation.png",
+        "squeeze-and-excitation in numbers, after Figure 2.5",
+        (),
+    ),
+    FigureEntry(
+        "channel-shuffle", "09_concepts", "09_channel_shuffle.png", "the channel shuffle, as in Figure 2.9", ()
+    ),
+    FigureEntry(
+        "activations",
+        "09_concepts",
+        "09_activations.png",
+        "activation functions and derivatives, as in Figure 2.12",
+        (),
+    ),
+    FigureEntry("losses", "09_concepts", "09_losses.png", "losses against what is found of an object (§2.2.6)", ()),
+    FigureEntry(
+        "lookahead-gain", "09_concepts", "09_lookahead_gain.png", "SGD with and without Lookahead (§3.1.9)", ()
+    ),
 )
 
 
