@@ -76,7 +76,7 @@ def draw_channel_shuffle(groups: int = 3, features: int = 9, ax: "Axes | None" =
     data = data.sort_values("before", ignore_index=True)
     gap, low = 0.45, 2.6
     across = features + gap * (groups - 1)
-    figure, (axes,) = use_axes(ax, 1, inches=(0.66 * across + 0.4, 4.0))
+    figure, (axes,) = use_axes(ax, 1, inches=(max(0.66 * across + 0.4, 6.6), 4.0))
     for name, group, before, after, _ in places:
         color = GROUP_COLORS[group - 1]
         start, end = (place + gap * (place // size) for place in (before, after))
@@ -90,7 +90,7 @@ def draw_channel_shuffle(groups: int = 3, features: int = 9, ax: "Axes | None" =
         axes.text(middle, low + 1.2, f"new group {group + 1}", ha="center", va="top")
     axes.set(xlim=(-0.1, across + 0.1), ylim=(low + 1.75, -0.75), aspect="equal")
     axes.set_axis_off()
-    figure.suptitle("Channel shuffle: each new group has features of all groups")
+    figure.suptitle(f"Channel shuffle: each new group has features of {'all' if size >= groups else 'several'} groups")
     return Drawn(figure, data)
 
 
