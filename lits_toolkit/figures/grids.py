@@ -88,8 +88,8 @@ def shown_number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def tidy(part: str, values: np.ndarray) -> pd.DataFrame:
-    """A row for each number, with the columns part, one of z, y, x for each axis from the last on, and value."""
+def tidy(part: str, values: np.ndarray, first: str = "z") -> pd.DataFrame:
+    """A row for each number: its place, in the columns y and x, and before them `first` of three axes; part, value."""
     places = np.indices(values.shape).reshape(values.ndim, -1)
-    names = ("channel", "z", "y", "x")[-values.ndim :] if values.ndim < 4 else ("channel", "z", "y", "x")
-    return pd.DataFrame(dict(zip(names, places, strict=True))).assign(part=part, value=values.ravel())
+    columns = dict(zip((first, "y", "x")[-values.ndim :], places, strict=True))
+    return pd.DataFrame(columns).assign(part=part, value=values.ravel())

@@ -79,6 +79,8 @@ def draw_lookahead_gain(
     `gain` is from `compare_lookahead`; of its learning rates the one nearest to `learning_rate` is shown step by step.
     The data is its rows that are drawn, with panel ("steps" | "rates"). Raises InputError if it is empty.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if gain.empty:
         raise InputError("there is no loss to draw: expected at least one learning rate and one seed")
     rates = gain["learning_rate"].unique()
@@ -105,6 +107,7 @@ def draw_lookahead_gain(
     right.set(xlabel="learning rate", ylabel="mean loss", title=f"after {last['step'].max()} steps")
     for ax in (left, right):
         ax.set_yscale("log")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     settled = last[last["learning_rate"] < 2 / STEEPNESS]["loss"]
     if len(settled):  # beyond, the losses have no end
         right.set_ylim(0.5 * settled.min(), 20 * settled.max())

@@ -87,7 +87,8 @@ def draw_depthwise_separable(
         ax: Where to draw; a figure of its own by default.
 
     The data is tidy: part ("image" | "depthwise" | "between" | "pointwise" | "separable" | "kernels" | "whole"), y, x,
-    value, channel (of `pointwise` the results run along y, the channels along x; of `kernels` result · c_i + channel).
+    value, channel: of "separable" and "whole" the result, of "kernels" result · c_i + channel; of "pointwise" the
+    results run along y and the channels along x.
     Raises InputError for more channels than there are colours, or numbers of channels that do not agree.
     """
     channels, results = len(image), len(pointwise)
@@ -141,4 +142,6 @@ def draw_depthwise_separable(
     figure.suptitle(f"Depthwise separable convolution: {few} weights for the results of {kernels.size}")
     parts = {"image": image, "depthwise": depthwise, "between": between, "pointwise": pointwise,
              "separable": separable, "kernels": kernels.reshape(-1, k, k), "whole": whole}  # fmt: skip
-    return Drawn(figure, pd.concat([tidy(part, values) for part, values in parts.items()], ignore_index=True))
+    return Drawn(
+        figure, pd.concat([tidy(part, values, "channel") for part, values in parts.items()], ignore_index=True)
+    )
