@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "swish": nn.SiLU,
     "h-swish": nn.Hardswish,
 }
-"""The dissertation's (§2.2.1, Figure 2.12). h-swish is x · ReLU6(x + 3) / 6; Equation 2.5 prints it otherwise."""
+"""The dissertation's (§2.2.5, Figure 2.12). h-swish is x · ReLU6(x + 3) / 6; Equation 2.5 prints it otherwise."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,20 @@ EXHIBITS = (
         ("table-4.5", "08_table_4_5.md", "seconds per slice, 3D", "Table 4.5"),
         reads=(MODELS,),
     ),
+    *_from(
+        "09_concepts",
+        (),
+        ("convolution-2d", "09_convolution_2d.png", "a 2D convolution", "Figure 2.1"),
+        ("convolution-3d", "09_convolution_3d.png", "a 3D convolution", "Figure 2.1"),
+        ("spatially-separable", "09_spatially_separable.png", "a spatially separable convolution", "Figure 2.2"),
+        ("depthwise-separable", "09_depthwise_separable.png", "a depthwise separable convolution", "Figure 2.3"),
+        ("table-2.2", "09_convolution_weights.md", "parameters of convolutions", "Table 2.2"),
+        ("squeeze-excitation", "09_squeeze_excitation.png", "squeeze-and-excitation in numbers"),
+        ("channel-shuffle", "09_channel_shuffle.png", "the channel shuffle", "Figure 2.9"),
+        ("activations", "09_activations.png", "activation functions and their derivatives", "Figure 2.12"),
+        ("losses", "09_losses.png", "losses against what is found of an object"),
+        ("lookahead-gain", "09_lookahead_gain.png", "SGD with and without Lookahead"),
+    ),
 )
 
 ONLY_WITH = {"froc": ("probabilities", "FOLDER"), "int8": ("int8_file", "FILE"), "tuning": ("tune", "true")}

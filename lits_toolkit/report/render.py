@@ -171,7 +171,7 @@ def _without_unmet(
         notebook, reason = next(iter(reasons.items()))
         raise InputError(f"{notebook} {reason}")
     met = [entry for entry in entries if entry.notebook not in reasons]
-    if not met:  # one word about the workspace that is not there, instead of one for each notebook
+    if not asked and not any(entry.needs for entry in met):  # one word about the workspace, not one for each notebook
         workspace.require()
     for notebook, reason in reasons.items():
         console.print(f"{notebook} left out: it {reason}", markup=False, highlight=False)

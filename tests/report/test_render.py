@@ -3,12 +3,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import nbformat
 import pytest
 from rich.console import Console
 
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
+from lits_toolkit.report import registry, render
 from lits_toolkit.report.needs import MODELS
 from lits_toolkit.report.render import lacks_study, list_exhibits, render_figures
 from lits_toolkit.study.workspace import Workspace
@@ -124,6 +126,17 @@ def test_a_folder_that_is_no_workspace_is_told(registered, tmp_path, console):
     with pytest.raises(InputError, match="is no workspace: `lits prepare DATA"):
         render_figures(Workspace(tmp_path / "nowhere"), console=console)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_needs_no_workspace_is_rendered_anywhere_where_it_is_asked_for(registered, tmp_path, console, monkeypatch):
+    registered(a=[DRAW.format("a")], b=[DRAW.format("b")])
+    monkeypatch.setattr(render, "EXHIBITS", (replace(render.EXHIBITS[0], needs=()), render.EXHIBITS[1]))
+    monkeypatch.setattr(registry, "EXHIBITS", render.EXHIBITS)
+    nowhere = Workspace(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is no workspace"):
+        render_figures(nowhere, console=console)
+    assert not nowhere.folder.exists()
+    assert render_figures(nowhere, ["a"], console=console) == [nowhere.figures / "a.png"]
 
 
 def test_a_file_in_the_figures_place_is_told(registered, workspace, console):
