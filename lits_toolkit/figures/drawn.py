@@ -84,6 +84,14 @@ def png_bytes(drawn: Drawn, most_bytes: int = MOST_BYTES) -> bytes:
         dpi *= 0.85
 
 
+def pdf_bytes(drawn: Drawn) -> bytes:
+    """Render as PDF, the same bytes whenever it is called with the same data."""
+    full = io.BytesIO()
+    with house_style():
+        drawn.figure.savefig(full, format="pdf", metadata={"CreationDate": None})
+    return full.getvalue()
+
+
 def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
     """The picture with at most 256 colours: evenly spaced greys, and the rest for what has a hue.
 
@@ -113,9 +121,12 @@ def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
 def save_figure(drawn: Drawn, folder: str | Path, name: str) -> Path:
     """Save as `folder/name.png` (130 dpi, below 300 kB, reproducible to the byte) and return the path.
 
-    Raises OutputError where the folder cannot be written.
+    Beside it, for print, `folder/name.pdf`: lines and letters as such, images as they are. Raises OutputError where
+    the folder cannot be written.
     """
     path = Path(folder) / f"{name.removesuffix('.png')}.png"
     with replacing(path) as partial:
         partial.write_bytes(png_bytes(drawn))
+    with replacing(path.with_suffix(".pdf")) as partial:
+        partial.write_bytes(pdf_bytes(drawn))
     return path

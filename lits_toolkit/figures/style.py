@@ -62,6 +62,7 @@ _RC: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.8,
+    "pdf.fonttype": 42,  # letters that can be searched, and that journals accept
 }
 
 

@@ -38,6 +38,10 @@ def test_a_saved_picture_is_what_jupyter_shows(drawn, tmp_path):
     path = save_figure(drawn, tmp_path / "new" / "folder", "01_line")
     assert path == tmp_path / "new" / "folder" / "01_line.png"
     assert path.read_bytes() == drawn._repr_png_()
+    vector = path.with_suffix(".pdf").read_bytes()
+    assert vector.startswith(b"%PDF")
+    assert b"/Image" not in vector
+    assert vector == save_figure(drawn, tmp_path / "again", "01_line").with_suffix(".pdf").read_bytes()
 
 
 def test_noise_is_made_to_fit_and_colors_survive(noisy):
