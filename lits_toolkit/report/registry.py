@@ -175,6 +175,51 @@ FIGURES = (
         only_with="tune",
         value="true",
     ),
+    FigureEntry(
+        "pipeline", "03_networks_and_their_cost", "03_pipeline.png", "from a CT to its mask, as in Figure 3.1", ()
+    ),
+    FigureEntry("cascade", "03_networks_and_their_cost", "03_cascade.png", "the cascade, after Figure 2.11", ()),
+    FigureEntry(
+        "residual-and-excitation",
+        "03_networks_and_their_cost",
+        "03_residual_and_excitation.png",
+        "residual connections and squeeze-and-excitation, as in Figures 2.4 and 2.5",
+        (),
+    ),
+    FigureEntry(
+        "inverted-residual",
+        "03_networks_and_their_cost",
+        "03_inverted_residual.png",
+        "inverted residuals of MobileNet-V2 and V3, as in Figure 2.8",
+        (),
+    ),
+    FigureEntry(
+        "shufflenet",
+        "03_networks_and_their_cost",
+        "03_shufflenet.png",
+        "blocks of ShuffleNet-V2, as in Figure 2.10",
+        (),
+    ),
+    FigureEntry(
+        "dsts",
+        "03_networks_and_their_cost",
+        "03_dsts.png",
+        "the depthwise spatiotemporal separate block, as in Figure 2.6",
+        (),
+    ),
+    FigureEntry(
+        "network", "03_networks_and_their_cost", "03_network.png", "a network as a U, as in Figures 2.7 and 3.3", ()
+    ),
+    FigureEntry(
+        "encoders", "03_networks_and_their_cost", "03_encoders.png", "the encoder in 2D and 3D, as in Figure 3.4", ()
+    ),
+    FigureEntry(
+        "costs",
+        "03_networks_and_their_cost",
+        "03_costs.png",
+        "parameters and work of the networks, of Tables 4.2 and 4.3",
+        (),
+    ),
 )
 
 
