@@ -24,8 +24,8 @@ FILLS = {
     "decoder": diagrams.PURPLE,
     "output": diagrams.GREY,
 }
-SPACE, DOWN = 0.28, 0.98
-"""Inches between parts, and from row to row."""
+SPACE, DOWN, LEAST = 0.32, 0.98, 1.16
+"""Inches between parts, from row to row, and of a box's width at least."""
 LEGEND = "in each box: the shape that comes out (features × {}y × x), then parameters · MACs of the part"
 
 
@@ -41,7 +41,7 @@ def draw_network(parts: "Sequence[Part]", name: str, ax: "Axes | None" = None) -
         raise InputError("no part to draw: expected those of a network")
     places = _places(parts)
     contents = [_words(part) for part in parts]
-    widest = max(diagrams.box_size(lines)[0] for lines in contents)
+    widest = max(diagrams.box_size(lines, LEAST)[0] for lines in contents)
     across = widest + SPACE
     columns, rows = (max(place[axis] for place in places) + 1 for axis in (0, 1))
     figure, panel = diagrams.new_panel(ax, across * (columns - 1) + widest, diagrams.HEAD + DOWN * (rows - 1) + 0.8)
