@@ -121,21 +121,22 @@ def _note(name: str, encoder: Encoder, parameters: int, published: PublishedCost
     notes = [f"Table {encoder.table}"]
     if published.printed_row != encoder.layout:
         notes.append(f"Table {published.table} has the rows top and default of this block swapped")
-    if name in _CONTRADICTIONS and not name.endswith(PRINTED):
-        notes.append(_CONTRADICTIONS[name])
+    if name in CONTRADICTIONS and not name.endswith(PRINTED):
+        notes.append(CONTRADICTIONS[name])
     if abs(parameters / 1e6 / published.parameters_millions - 1) > AGREES:
         printed = name in _printed_otherwise()
         notes.append("as printed, and so not as counted" if printed else _REASONS[encoder.dimensions, encoder.block])
     return "; ".join(notes)
 
 
-_CONTRADICTIONS = {
+CONTRADICTIONS = {
     "2d-mobilenet_v2-top": "its layer 1 is printed with expansion 1, the published counts need 6",
     "2d-mobilenet_v3-top": "its layer 1 is printed with expansion 1, the published counts need 4",
     "3d-shufflenet_v2-top": "printed as the default, with the strides of 2D: 3D's are used",
     "3d-shufflenet_v2-default": "its caption has bottom, and A.20's top: the two are crossed",
     "3d-shufflenet_v2-bottom": "its caption has top, and A.19's bottom: the two are crossed",
 }
+"""What of a network's table in the appendix is not taken as printed."""
 _REASONS = {
     (2, "shufflenet_v2"): "where squeeze-and-excitation stands in this block, and what it squeezes, is not in print",
     (3, "mobilenet_v2"): "print has about 0.03 M more in each 3D network of this block, which no table accounts for",

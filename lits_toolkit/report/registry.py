@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lits_toolkit.errors import SettingError, nearest
+from lits_toolkit.models.encoders import encoders
 from lits_toolkit.report.needs import COHORT, MODELS, PREDICTIONS, RESULTS, SCORES, Need
 
 
@@ -41,6 +42,8 @@ def _from(notebook: str, needs: tuple[Need, ...], *exhibits: tuple, reads: tuple
     return [Exhibit(name, notebook, file, shows, needs, tuple(of), reads) for name, file, shows, *of in exhibits]
 
 
+_ENCODER_TABLES = [(name, encoder.table) for name, encoder in encoders().items()]
+
 EXHIBITS = (
     *_from(
         "00_start_here",
@@ -67,6 +70,36 @@ EXHIBITS = (
         ("preparation", "02_preparation.png", "a slice before and after preparing"),
         ("augmentation", "02_augmentation.png", "a slice under each transformation", "Figure 3.2"),
         ("table-3.1", "02_table_3_1.md", "ranges of augmentation", "Table 3.1"),
+    ),
+    *_from(
+        "03_networks_and_their_cost",
+        (),
+        ("pipeline", "03_pipeline.png", "from a CT to its mask", "Figure 3.1"),
+        ("cascade", "03_cascade.png", "the cascade", "Figure 2.11"),
+        (
+            "residual-and-excitation",
+            "03_residual_and_excitation.png",
+            "residuals and gates",
+            "Figure 2.4",
+            "Figure 2.5",
+        ),
+        ("inverted-residual", "03_inverted_residual.png", "inverted residuals of MobileNet-V2 and V3", "Figure 2.8"),
+        ("shufflenet", "03_shufflenet.png", "blocks of ShuffleNet-V2", "Figure 2.10"),
+        ("dsts", "03_dsts.png", "the depthwise spatiotemporal separate block", "Figure 2.6"),
+        ("network", "03_network.png", "a network as a U", "Figure 2.7", "Figure 3.3"),
+        ("encoders", "03_encoders.png", "the encoder in 2D and 3D", "Figure 3.4"),
+        ("costs", "03_costs.png", "parameters and multiply-accumulates of the networks"),
+        ("table-4.2", "03_table_4_2.md", "parameters and FLOPs, 2D", "Table 4.2"),
+        ("table-4.3", "03_table_4_3.md", "parameters and FLOPs, 3D", "Table 4.3"),
+        *(
+            (
+                f"table-{table.lower()}",
+                f"03_table_{table.lower().replace('.', '_')}.md",
+                f"encoder of {name}",
+                f"Table {table}",
+            )
+            for name, table in _ENCODER_TABLES
+        ),
     ),
     *_from(
         "04_training",
