@@ -42,7 +42,7 @@ def _from(notebook: str, needs: tuple[Need, ...], *exhibits: tuple, reads: tuple
     return [Exhibit(name, notebook, file, shows, needs, tuple(of), reads) for name, file, shows, *of in exhibits]
 
 
-_ENCODER_TABLES = [(name, encoder.table) for name, encoder in encoders().items()]
+_ENCODER_TABLES = [(name, encoder.table.removeprefix("A.")) for name, encoder in encoders().items()]
 
 EXHIBITS = (
     *_from(
@@ -92,13 +92,8 @@ EXHIBITS = (
         ("table-4.2", "03_table_4_2.md", "parameters and FLOPs, 2D", "Table 4.2"),
         ("table-4.3", "03_table_4_3.md", "parameters and FLOPs, 3D", "Table 4.3"),
         *(
-            (
-                f"table-{table.lower()}",
-                f"03_table_{table.lower().replace('.', '_')}.md",
-                f"encoder of {name}",
-                f"Table {table}",
-            )
-            for name, table in _ENCODER_TABLES
+            (f"table-a.{number}", f"03_table_a_{number}.md", f"the encoder of {name}", f"Table A.{number}")
+            for name, number in _ENCODER_TABLES
         ),
     ),
     *_from(
