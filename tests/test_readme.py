@@ -57,7 +57,7 @@ def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, caps
         mask_file_name(name) for name in study.split.test
     }
     assert study.runs() == ["cascade"]
-    assert {path.name for path in study.figures.glob("*.png")} == {
+    assert {path.name for path in study.figures.iterdir() if path.suffix in (".png", ".md")} == {
         entry.file
         for entry in EXHIBITS
         if entry.name not in ONLY_WITH or entry.name == "tuning"  # which `lits tune` has left
