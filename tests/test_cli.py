@@ -1,6 +1,7 @@
 import errno
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -12,6 +13,8 @@ import pytest
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.case import CaseFiles
+from lits_toolkit.study.results import results_of_run
+from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.settings import TrainSettings
 
 
@@ -301,3 +304,17 @@ def test_figures_are_listed_with_what_they_need(monkeypatch, capsys, tmp_path):
     (line,) = [line for line in lines if line.startswith("  label-counts ")]
     assert re.search(r"needs a cohort: `lits prepare` +01_label_counts.png: voxels per label \(Figure 3.7\)$", line)
     assert not (tmp_path / "w").exists()
+
+
+def test_training_cases_are_predicted_scored_and_called_so(monkeypatch, capsys, smoke_demo, tmp_path):
+    study = tmp_path / "study"
+    shutil.copytree(smoke_demo.folder, study, ignore=shutil.ignore_patterns("figures", "scores"))
+    given = ("--workspace", study, "--run", "mine", "--part", "train")
+    assert run(monkeypatch, capsys, "predict", *given, "--liver", "reference", "--runtime", "torch")[0] == 0
+    assert run(monkeypatch, capsys, "evaluate", *given)[0] == 0
+    results = results_of_run(Workspace(study), "mine")
+    assert list(results.first.cases["case"]) == list(smoke_demo.split.train)
+    assert results.label == "phantom cohort, training cases"
+    for verb in ("predict", "evaluate"):
+        status, _, err = run(monkeypatch, capsys, verb, "--workspace", study, "--part", "train")
+        assert (status, "such as --run cascade-train" in err) == (1, True)

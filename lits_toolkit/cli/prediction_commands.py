@@ -9,6 +9,7 @@ from tyro.conf import Positional
 
 from lits_toolkit.cli.options import Inputs, Jobs, Name, OptionalPath, Runtime, Threshold
 from lits_toolkit.cli.printing import figure, slices_bar
+from lits_toolkit.data.splits import Part
 from lits_toolkit.errors import SettingError
 from lits_toolkit.words import counted
 
@@ -21,6 +22,7 @@ def predict(
     inputs: Positional[Inputs] = (),
     output: OptionalPath = None,
     run: str = "cascade",
+    part: Part = "held-out",
     liver: str = "2d-mobilenet_v2-default",
     tumor: str = "2d-mobilenet_v2-default",
     runtime: Runtime = "auto",
@@ -33,7 +35,7 @@ def predict(
     jobs: Jobs = 1,
     overwrite: bool = False,
 ) -> None:
-    """Segment CT: the study's held-out cases, or files of your own; each mask in the CT's own geometry.
+    """Segment CT: cases of the study, the held-out ones by default, or files of your own; each in its own geometry.
 
     Beside each mask is a JSON with volumes, lesions, and the seconds of each part. Interrupted, the same command goes
     on where it stopped. A case that cannot be predicted does not stop the others; exit status 1 if there is any.
@@ -41,8 +43,9 @@ def predict(
     Args:
         workspace: Where the trained models are.
         inputs: NIfTI files, folders of DICOM slices, or cohorts. Without any, the study's held-out cases are predicted.
-        output: The folder for the masks; needed for files of your own, WORKSPACE/predictions/RUN for held-out cases.
-        run: What the predictions of the held-out cases are called in the workspace.
+        output: The folder for the masks; needed for files of your own, WORKSPACE/predictions/RUN for the study's.
+        run: What the predictions of the study's cases are called in the workspace.
+        part: Which of the study's cases; of another part than the held-out one under a --run of its own.
         liver: The liver stage's model, or "reference" to take the reference's liver.
         tumor: The tumour stage's model.
         box: Show the tumour stage the liver's box alone: faster, and not quite the same numbers.
@@ -58,12 +61,14 @@ def predict(
 
     from lits_toolkit.data.case import CaseFiles
     from lits_toolkit.data.layouts import find_cases
-    from lits_toolkit.study.workspace import Workspace
+    from lits_toolkit.study.workspace import Workspace, require_run_of_part
 
     study = Workspace(workspace)
     if inputs and output is None:
         raise SettingError("expected --output FOLDER for the masks of your own files, found none")
-    cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().held_out_cases()
+    if not inputs:
+        require_run_of_part(run, part)
+    cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().cases_of(part)
     folder = output or study.predictions(run)
     from lits_toolkit.inference.cascade import thresholds_of
     from lits_toolkit.inference.estimate import estimate_memory_gb, read_shapes

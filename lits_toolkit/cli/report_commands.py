@@ -9,6 +9,7 @@ from tyro.conf import Positional, UseAppendAction
 
 from lits_toolkit.cli.options import Cases, Folders, Jobs, Name, OptionalPath, Predictions, References, Runs
 from lits_toolkit.cli.printing import figure, print_exhibits
+from lits_toolkit.data.splits import Part
 from lits_toolkit.errors import SettingError
 from lits_toolkit.words import counted
 
@@ -30,6 +31,7 @@ def evaluate(
     references: Positional[References] = None,
     workspace: OptionalPath = None,
     run: str = "cascade",
+    part: Part = "held-out",
     output: OptionalPath = None,
     report: OptionalPath = None,
     only_matching: bool = False,
@@ -46,8 +48,9 @@ def evaluate(
     Args:
         predictions: A folder of predicted masks.
         references: The cohort's folder, or a folder of reference masks.
-        workspace: The study whose held-out cases are scored.
+        workspace: The study whose cases are scored, the held-out ones by default.
         run: Which of the study's predictions.
+        part: Which of the study's cases they are of.
         output: The folder for the tables of two folders.
         report: An HTML file for all of it with intervals and figures, of a study also compared with its other runs.
         only_matching: Score the cases that have both masks, and name the others, instead of refusing.
@@ -61,10 +64,12 @@ def evaluate(
         require_new(report, overwrite)
     if workspace is not None and (predictions, references, output) == (None, None, None) and not only_matching:
         from lits_toolkit.study.scores import evaluate_run
-        from lits_toolkit.study.workspace import Workspace
+        from lits_toolkit.study.workspace import Workspace, require_run_of_part
 
+        require_run_of_part(run, part)
         study = Workspace(workspace).require()
-        scores, folder = evaluate_run(study, run, overwrite=overwrite, n_jobs=n_jobs), study.scores_folder(run)
+        scores = evaluate_run(study, run, part=part, overwrite=overwrite, n_jobs=n_jobs)
+        folder = study.scores_folder(run)
     elif workspace is None and predictions is not None and references is not None and output is not None:
         from lits_toolkit.study.pairs import find_unmatched
         from lits_toolkit.study.scores import evaluate as score

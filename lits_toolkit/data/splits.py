@@ -8,10 +8,14 @@ put in the order of their strata and taken at even distances.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lits_toolkit.errors import SettingError
+
+Part = Literal["held-out", "train", "validation", "test"]
+"""Of a study's cases; held out are those of the test, or of the validation where there are none."""
 
 
 @dataclass(frozen=True)

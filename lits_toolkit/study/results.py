@@ -111,7 +111,7 @@ def results_of_run(study: Workspace, run: str = RUN) -> Results:
     names = list(scores[run].cases["case"])
     pairs = pair_masks(study.predictions(run), study.data, names)
     return Results(
-        study.label,
+        study.label_of(names),
         scores,
         {method: _network(study.predictions(method)) for method in scores},
         frozenset(study.models("tumor")),

@@ -19,6 +19,7 @@ from rich.progress import track
 
 from lits_toolkit.data.case import Case
 from lits_toolkit.data.folders import listed
+from lits_toolkit.data.splits import Part
 from lits_toolkit.errors import InputError, OutputError, SettingError
 from lits_toolkit.files import output_folder, read_json, replacing, require_writable, write_json
 from lits_toolkit.metrics.official import OfficialCase, official_scores, official_scores_as_published
@@ -122,8 +123,10 @@ def evaluate(
     return scores
 
 
-def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False, n_jobs: int | None = None) -> Scores:
-    """Score what a run predicted of the study's held-out cases, into the run's scores; raises as `evaluate` does."""
+def evaluate_run(
+    workspace: Workspace, run: str, *, part: Part = "held-out", overwrite: bool = False, n_jobs: int | None = None
+) -> Scores:
+    """Score what a run predicted of a part of the study's cases, into the run's scores; raises as `evaluate` does."""
     if not workspace.predictions(run).is_dir():
         others = listed(path.name for path in workspace.predictions(run).parent.glob("*/"))
         raise InputError(
@@ -136,7 +139,7 @@ def evaluate_run(workspace: Workspace, run: str, *, overwrite: bool = False, n_j
         workspace.predictions(run),
         workspace.data,
         workspace.scores_folder(run),
-        names=workspace.held_out,
+        names=workspace.names_of(part),
         overwrite=overwrite,
         n_jobs=n_jobs,
     )

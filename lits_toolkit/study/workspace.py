@@ -1,5 +1,6 @@
 """The workspace: the folder in which a study keeps prepared cases, models, predictions, scores and figures."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.prepared import find_prepared
-from lits_toolkit.data.splits import Split
+from lits_toolkit.data.splits import Part, Split
 from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.files import output_folder, read_json, write_json
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 COHORT = "cohort.json"
 RUN = "cascade"
 """The run that is meant where none is named."""
+
+_PARTS_IN_TITLES: dict[Part, str] = {"train": "training cases", "validation": "validation cases"}
+
+
+def require_run_of_part(run: str, part: Part) -> None:
+    """SettingError where cases of another part would come into the run of the held-out ones."""
+    if part != "held-out" and run == RUN:
+        raise SettingError(f"--part {part}: give these predictions a name of their own, such as --run {RUN}-{part}")
 
 
 @dataclass(frozen=True)
@@ -63,16 +72,29 @@ class Workspace:
         """Names of the cases that a run predicts and is scored on: the test part, or validation where there is none."""
         return self.split.test or self.split.validation
 
-    def held_out_cases(self) -> list[CaseFiles]:
-        """The held-out cases' files; InputError where there are none, or some are no longer in the cohort."""
-        names = self.held_out
-        if not names:
+    def names_of(self, part: Part = "held-out") -> tuple[str, ...]:
+        """Names of the cases of a part of the study."""
+        return self.held_out if part == "held-out" else tuple(getattr(self.split, part))
+
+    def cases_of(self, part: Part = "held-out") -> list[CaseFiles]:
+        """The files of a part's cases; InputError where there are none, or some are no longer in the cohort."""
+        names = self.names_of(part)
+        if not names and part == "held-out":
             raise InputError(f"{self.folder} holds no case out: `lits prepare --test 0.1` does, in another workspace")
+        if not names:
+            raise InputError(f"{self.folder} has no {part} cases")
         cases = {case.name: case for case in self.cohort_cases()}
         missing = [name for name in names if name not in cases]
         if missing:
-            raise InputError(f"{self.data} no longer has {', '.join(missing)}, which this study holds out")
+            raise InputError(f"{self.data} no longer has {', '.join(missing)}, of this study's {part} cases")
         return [cases[name] for name in names]
+
+    def label_of(self, names: Collection[str]) -> str:
+        """What results on these cases are called by: the cohort, and the part where it is not the held-out one."""
+        for part, said in _PARTS_IN_TITLES.items():
+            if names and set(names) <= set(self.names_of(part)) and not set(names) <= set(self.held_out):
+                return f"{self.label}, {said}"
+        return self.label
 
     def refuse_other_data(self, data: Path) -> None:
         """SettingError where this is the workspace of another cohort already."""

@@ -2,7 +2,7 @@ import pytest
 
 from lits_toolkit.data.splits import Split
 from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.study.workspace import Workspace
+from lits_toolkit.study.workspace import Workspace, require_run_of_part
 
 SPLIT = Split(("volume-0",), ("volume-1",), ("volume-10",))
 
@@ -76,14 +76,38 @@ def test_the_held_out_cases_are_the_test_part_or_else_validation(workspace, tmp_
     other = Workspace(tmp_path / "other")
     other.begin(workspace.data, split, "")
     assert other.held_out == held_out
-    assert tuple(case.name for case in other.held_out_cases()) == held_out
+    assert tuple(case.name for case in other.cases_of()) == held_out
 
 
 def test_held_out_cases_that_are_not_there_are_told(workspace, tmp_path):
     (workspace.data / "volume-10.nii.gz").unlink()
     with pytest.raises(InputError, match="no longer has volume-10"):
-        workspace.held_out_cases()
+        workspace.cases_of()
     none = Workspace(tmp_path / "none")
     none.begin(workspace.data, Split(("volume-0",), ()), "")
     with pytest.raises(InputError, match="holds no case out"):
-        none.held_out_cases()
+        none.cases_of()
+
+
+def test_each_part_has_its_cases_and_results_are_called_by_it(workspace):
+    assert [case.name for case in workspace.cases_of("train")] == ["volume-0"]
+    assert [case.name for case in workspace.cases_of("validation")] == ["volume-1"]
+    assert workspace.names_of() == workspace.names_of("test") == ("volume-10",)
+    assert workspace.label_of(["volume-0"]) == "phantom cohort, training cases"
+    assert workspace.label_of(["volume-1"]) == "phantom cohort, validation cases"
+    assert workspace.label_of(["volume-10"]) == workspace.label_of(["volume-0", "volume-1"]) == "phantom cohort"
+
+
+def test_validation_cases_that_are_held_out_are_called_by_the_cohort_alone(workspace, tmp_path):
+    other = Workspace(tmp_path / "other")
+    other.begin(workspace.data, Split(("volume-0",), ("volume-1",), ()), "cohort data")
+    assert other.label_of(["volume-1"]) == "cohort data"
+    with pytest.raises(InputError, match="has no test cases"):
+        other.cases_of("test")
+
+
+def test_another_part_needs_a_run_of_its_own():
+    require_run_of_part("cascade", "held-out")
+    require_run_of_part("cascade-train", "train")
+    with pytest.raises(SettingError, match="such as --run cascade-train"):
+        require_run_of_part("cascade", "train")
