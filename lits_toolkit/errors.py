@@ -40,8 +40,9 @@ class OutputError(LitsError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Words that help on from a mistyped name.
 
-    >>> nearest("cascde", ["cascade", "other"])
-    "the nearest is 'cascade'"
+    Examples:
+        >>> nearest("cascde", ["cascade", "other"])
+        "the nearest is 'cascade'"
     """
     close = get_close_matches(name, list(known), n=1, cutoff=0)
     return f"the nearest is {close[0]!r}" if close else "there is none"

@@ -124,8 +124,9 @@ class Case:
 def mask_file_name(case_name: str) -> str:
     """The name under which a mask of a case is written, after the LiTS convention.
 
-    >>> mask_file_name("volume-7"), mask_file_name("test-volume-7"), mask_file_name("patient_a")
-    ('segmentation-7.nii.gz', 'test-segmentation-7.nii.gz', 'segmentation-patient_a.nii.gz')
+    Examples:
+        >>> mask_file_name("volume-7"), mask_file_name("test-volume-7"), mask_file_name("patient_a")
+        ('segmentation-7.nii.gz', 'test-segmentation-7.nii.gz', 'segmentation-patient_a.nii.gz')
     """
     if "volume-" in case_name:
         return case_name.replace("volume-", "segmentation-", 1) + ".nii.gz"

@@ -79,8 +79,9 @@ def by_folder_name(places: Sequence[Path]) -> dict[str, Path]:
 def split_places(text: str) -> list[str]:
     """The places of a list parted by commas; one that is there under its whole name is one place, commas and all.
 
-    >>> split_places("top, bottom"), split_places("")
-    (['top', 'bottom'], [])
+    Examples:
+        >>> split_places("top, bottom"), split_places("")
+        (['top', 'bottom'], [])
     """
     if text and Path(text).expanduser().exists():
         return [text]

@@ -109,8 +109,9 @@ def _structures(entries: list[Entry], place: Path) -> dict[str, list[Entry]]:
 def _label(structure: str) -> int:
     """The label of a structure in a mask; cysts are not tumours, but liver.
 
-    >>> [_label(name) for name in ("liver", "livertumor03", "livercyst", "livertumors", "leftkidney")]
-    [1, 2, 1, 2, 0]
+    Examples:
+        >>> [_label(name) for name in ("liver", "livertumor03", "livercyst", "livertumors", "leftkidney")]
+        [1, 2, 1, 2, 0]
     """
     if structure.startswith("livertumo"):
         return TUMOR

@@ -98,8 +98,9 @@ def join_patients(names: Sequence[str], *known: Mapping[str, str]) -> dict[str, 
     Each mapping has some of the cases: who the patient is, what the CT's fingerprint is. A patient is called by its
     first case.
 
-    >>> join_patients(["a", "b", "c", "d"], {"a": "Ann", "b": "Ann"}, {"b": "f1", "c": "f1", "d": "f2"})
-    {'a': 'a', 'b': 'a', 'c': 'a', 'd': 'd'}
+    Examples:
+        >>> join_patients(["a", "b", "c", "d"], {"a": "Ann", "b": "Ann"}, {"b": "f1", "c": "f1", "d": "f2"})
+        {'a': 'a', 'b': 'a', 'c': 'a', 'd': 'd'}
     """
     patients = {name: name for name in sorted(names)}
     for mapping in known:

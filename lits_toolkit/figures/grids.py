@@ -80,8 +80,9 @@ def inches(across: float, down: float, cell: float = CELL_INCHES) -> tuple[float
 def shown_number(value: float) -> str:
     """A whole number as such, any other with one digit behind the point, small ones with two.
 
-    >>> shown_number(-3.0), shown_number(28.14), shown_number(0.034), shown_number(-1e-12)
-    ('−3', '28.1', '0.03', '0')
+    Examples:
+        >>> shown_number(-3.0), shown_number(28.14), shown_number(0.034), shown_number(-1e-12)
+        ('−3', '28.1', '0.03', '0')
     """
     whole = round(float(value))
     text = str(whole) if abs(value - whole) < 1e-6 else f"{value:.1f}" if abs(value) >= 0.1 else f"{value:.2f}"

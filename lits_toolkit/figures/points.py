@@ -10,8 +10,9 @@ def spread(count: int, width: float) -> np.ndarray:
 
     Multiples of the golden ratio fill an interval evenly however many there are; the first point stays in the middle.
 
-    >>> spread(1, 0.4)
-    array([0.])
+    Examples:
+        >>> spread(1, 0.4)
+        array([0.])
     """
     golden = (np.sqrt(5) - 1) / 2
     return ((np.arange(count) * golden + 0.5) % 1 - 0.5) * width
@@ -20,8 +21,9 @@ def spread(count: int, width: float) -> np.ndarray:
 def count_of(number: int, thing: str) -> str:
     """Word a count with its plural.
 
-    >>> count_of(1, "case"), count_of(3, "case")
-    ('1 case', '3 cases')
+    Examples:
+        >>> count_of(1, "case"), count_of(3, "case")
+        ('1 case', '3 cases')
     """
     return f"{number:,} {thing}{'' if number == 1 else 's'}".replace(",", " ")
 
@@ -29,8 +31,9 @@ def count_of(number: int, thing: str) -> str:
 def short_names(names: Sequence[str]) -> tuple[list[str], str]:
     """Split off the words that all names begin with: the rests, which fit under an axis, and what was split off.
 
-    >>> short_names(["volume-3", "volume-12"]), short_names(["volume-3"]), short_names(["ann", "anton"])
-    ((['3', '12'], 'volume-'), (['volume-3'], ''), (['ann', 'anton'], ''))
+    Examples:
+        >>> short_names(["volume-3", "volume-12"]), short_names(["volume-3"]), short_names(["ann", "anton"])
+        ((['3', '12'], 'volume-'), (['volume-3'], ''), (['ann', 'anton'], ''))
     """
     first, last = min(names), max(names)  # what these two share, all share
     differing = [place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b]

@@ -64,8 +64,9 @@ class Prediction:
 def record_name(case: str) -> str:
     """The JSON beside a case's mask.
 
-    >>> record_name("volume-7")
-    'segmentation-7.json'
+    Examples:
+        >>> record_name("volume-7")
+        'segmentation-7.json'
     """
     return mask_file_name(case).removesuffix(".nii.gz") + ".json"
 
@@ -73,8 +74,9 @@ def record_name(case: str) -> str:
 def seg_name(case: str) -> str:
     """The DICOM-SEG beside a case's mask.
 
-    >>> seg_name("patient_a")
-    'segmentation-patient_a.dcm'
+    Examples:
+        >>> seg_name("patient_a")
+        'segmentation-patient_a.dcm'
     """
     return mask_file_name(case).removesuffix(".nii.gz") + ".dcm"
 
@@ -92,8 +94,9 @@ def read_prediction(path: Path) -> Prediction | None:
 def probability_name(case: str, kind: Probability) -> str:
     """Where a case's probability is, below the folder of its mask; as `lits figures` and the browser read it.
 
-    >>> probability_name("volume-7", "uint8")
-    'probabilities/volume-7.nii.gz'
+    Examples:
+        >>> probability_name("volume-7", "uint8")
+        'probabilities/volume-7.nii.gz'
     """
     if kind not in get_args(Probability):
         raise SettingError(f"probability: expected {' or '.join(get_args(Probability))}, found {kind!r}")

@@ -94,8 +94,9 @@ class LesionScore:
 def size_group(voxels: float) -> str:
     """The size group of a lesion.
 
-    >>> [size_group(voxels) for voxels in (999, 1000, 10_000, 10_001)]
-    ['small', 'medium', 'medium', 'large']
+    Examples:
+        >>> [size_group(voxels) for voxels in (999, 1000, 10_000, 10_001)]
+        ['small', 'medium', 'medium', 'large']
     """
     if voxels < 1000:
         return "small"

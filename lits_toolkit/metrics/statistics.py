@@ -67,8 +67,9 @@ def interval(
         resamples: How often as many cases are drawn with replacement.
         seed: The same seed, the same interval.
 
-    >>> interval([0.25, 0.5, 0.75, float("nan")])
-    Interval(value=0.5, low=0.25, high=0.75, cases=3)
+    Examples:
+        >>> interval([0.25, 0.5, 0.75, float("nan")])
+        Interval(value=0.5, low=0.25, high=0.75, cases=3)
     """
     above, below = _defined(numerators, denominators)
     value = _ratio(above, below)
@@ -102,9 +103,10 @@ def paired_difference(
         resamples: Of the interval and, where it is not exact, of the test.
         seed: Of both.
 
-    >>> found = paired_difference([0.5, 0.6, 0.7], [0.6, 0.8, 0.8])
-    >>> round(found.difference.value, 3), found.p
-    (0.133, 0.25)
+    Examples:
+        >>> found = paired_difference([0.5, 0.6, 0.7], [0.6, 0.8, 0.8])
+        >>> round(found.difference.value, 3), found.p
+        (0.133, 0.25)
     """
     before, after = np.asarray(first, float), np.asarray(second, float)
     below = np.ones(len(before)) if denominators is None else np.asarray(denominators, float)

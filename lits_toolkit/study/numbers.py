@@ -26,10 +26,11 @@ class CaseKey(NamedTuple):
 def case_key(name: str) -> CaseKey:
     """The key of a case's or a mask's name, which has no ending.
 
-    >>> case_key("volume-7") == case_key("segmentation-7") == case_key("liver_007_0000")
-    True
-    >>> case_key("test-volume-7"), case_key("segmentation-anna")
-    (CaseKey(test=True, id='7'), CaseKey(test=None, id='anna'))
+    Examples:
+        >>> case_key("volume-7") == case_key("segmentation-7") == case_key("liver_007_0000")
+        True
+        >>> case_key("test-volume-7"), case_key("segmentation-anna")
+        (CaseKey(test=True, id='7'), CaseKey(test=None, id='anna'))
     """
     numbered = _NUMBERED.fullmatch(name)
     if numbered is None:

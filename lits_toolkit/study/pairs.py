@@ -183,8 +183,9 @@ def _nifti_files(folder: Path, pattern: str) -> list[Path]:
 def _case_name(mask: Path) -> str:
     """The case of a mask's file: the inverse of `mask_file_name`.
 
-    >>> [_case_name(Path(name)) for name in ("test-segmentation-7.nii", "segmentation-anna.nii.gz", "anna.nii.gz")]
-    ['test-volume-7', 'anna', 'anna']
+    Examples:
+        >>> [_case_name(Path(name)) for name in ("test-segmentation-7.nii", "segmentation-anna.nii.gz", "anna.nii.gz")]
+        ['test-volume-7', 'anna', 'anna']
     """
     stem = without_ending(mask.name) if is_nifti(mask) else mask.stem
     if re.fullmatch(r"(.*-)?segmentation-\d+", stem):
