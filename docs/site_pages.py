@@ -35,17 +35,20 @@ def on_post_page(output: str, **_: object) -> str:
 
 
 def what_comes_out() -> str:
-    """The committed figures by notebook, each with what it shows; below, what else `lits figures` makes."""
+    """The committed figures and tables by notebook, each with what it shows; below, what else `lits figures` makes."""
     parts = [
         "# What comes out",
-        "The figures that the notebooks draw, as `lits figures` has rendered them on a study of *phantoms*: a score in "
+        "The figures and tables that the notebooks make, as `lits figures` has rendered them on a study of *phantoms*: a score in "
         "them is a phantom's, not one of LiTS. 09 needs no data.",
     ]
     for notebook, exhibits in groupby(EXHIBITS, lambda entry: entry.notebook):
         parts.append(f"## {notebook}\n\n[The notebook](notebooks/{notebook}.ipynb)")
         others = []
         for entry in exhibits:
-            if (ROOT / "figures" / entry.file).is_file():
+            place = ROOT / "figures" / entry.file
+            if place.is_file() and entry.is_table:
+                parts.append(place.read_text(encoding="utf-8").rstrip() + f"\n\n`{entry.name}`")
+            elif place.is_file():
                 parts.append(f"![{entry.shows}](figures/{entry.file})\n\n*{_sentence(entry.told)}* `{entry.name}`")
             else:
                 others.append(f"- {_sentence(entry.told)} `{entry.name}`")
