@@ -38,8 +38,8 @@ def what_comes_out() -> str:
     """The committed figures and tables by notebook, each with what it shows; below, what else `lits figures` makes."""
     parts = [
         "# What comes out",
-        "The figures and tables that the notebooks make, as `lits figures` has rendered them on a study of *phantoms*: a "
-        "score in them is a phantom's, not one of LiTS. 03 and 09 need no data.",
+        "The figures and tables that the notebooks make, as `lits figures` has rendered them on a study of *phantoms*: "
+        "a score in them is a phantom's, not one of LiTS. 03 and 09 need no data.",
     ]
     for notebook, exhibits in groupby(EXHIBITS, lambda entry: entry.notebook):
         parts.append(f"## {notebook}\n\n[The notebook](notebooks/{notebook}.ipynb)")
