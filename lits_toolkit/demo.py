@@ -70,7 +70,7 @@ def open_workspace(folder: str | Path, smoke: bool = False) -> Workspace:
     """
     workspace = Workspace(Path(folder))
     if not workspace.exists:
-        long = "seconds" if smoke else "about 8 minutes on two cores; stopped, the same call goes on where it was"
+        long = "seconds" if smoke else "about 10 minutes on two cores; stopped, the same call goes on where it was"
         print(
             f"There is no study in {workspace.folder.resolve()}: making the demo there first, on phantom cases\n"
             f"({long}). To open a study of yours instead, stop this and give its folder."
