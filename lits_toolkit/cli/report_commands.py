@@ -135,6 +135,7 @@ def figures(
         list: Only list them: what is there, what is stale and why, what needs what.
         again: Make also those that are up to date.
     """
+    from lits_toolkit.report.notebooks import TRUTH
     from lits_toolkit.report.render import lacks_study, list_exhibits, render_figures
     from lits_toolkit.study.workspace import Workspace
 
@@ -149,7 +150,7 @@ def figures(
     if lacks_study(study, only or None, parameters):
         from lits_toolkit.demo import open_workspace
 
-        open_workspace(workspace, smoke=parameters.get("smoke", "").lower() in ("true", "yes", "1"))
+        open_workspace(workspace, smoke=TRUTH[parameters.get("smoke", "false").lower()])
     for path in render_figures(study, only or None, parameters, again=again):
         print(path)
 

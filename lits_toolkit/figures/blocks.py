@@ -186,8 +186,9 @@ def _once(values: Sequence[int]) -> str:
 def shape_in_words(shape: Sequence[int]) -> str:
     """(features, [z,] y, x) as text.
 
-    >>> shape_in_words((24, 64, 64)), shape_in_words((16, 8, 128, 128)), shape_in_words((6, 1, 1))
-    ('24 × 64 × 64', '16 × 8 × 128 × 128', '6 × 1 × 1')
+    Examples:
+        >>> shape_in_words((24, 64, 64)), shape_in_words((16, 8, 128, 128)), shape_in_words((6, 1, 1))
+        ('24 × 64 × 64', '16 × 8 × 128 × 128', '6 × 1 × 1')
     """
     return " × ".join(map(str, shape))
 
@@ -195,8 +196,9 @@ def shape_in_words(shape: Sequence[int]) -> str:
 def amount(number: int) -> str:
     """A count with three digits.
 
-    >>> amount(556), amount(1728), amount(33_600_000), amount(6_040_000_000)
-    ('556', '1.73 k', '33.6 M', '6.04 G')
+    Examples:
+        >>> amount(556), amount(1728), amount(33_600_000), amount(6_040_000_000)
+        ('556', '1.73 k', '33.6 M', '6.04 G')
     """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:

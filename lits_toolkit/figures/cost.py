@@ -7,14 +7,12 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, PUBLISHED, house_style
+from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, PUBLISHED, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.ticker import FixedLocator
 
-BLOCK_COLORS = {"mobilenet_v2": "#0072b2", "mobilenet_v3": "#e69f00", "shufflenet_v2": "#009e73", "dsts": "#cc79a7"}
-LAYOUT_MARKERS = {"top": "^", "default": "o", "bottom": "v"}
 COUNTED, PRINTED = "counted", "printed"
 
 

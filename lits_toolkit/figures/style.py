@@ -20,6 +20,10 @@ LABEL_NAMES = {"background": "background", "liver": "liver", "tumor": "tumour"}
 SIZE_GROUP_COLORS = {"small": "#8ecae6", "medium": "#2a9dc7", "large": "#0b4f77"}
 SIZE_GROUP_RANGES = {"small": "< 1 000 voxels", "medium": "1 000–10 000 voxels", "large": "> 10 000 voxels"}
 
+BLOCK_COLORS = {"mobilenet_v2": "#0072b2", "mobilenet_v3": "#e69f00", "shufflenet_v2": "#009e73", "dsts": "#cc79a7"}
+LAYOUT_MARKERS = {"top": "^", "default": "o", "bottom": "v"}
+"""Of networks."""
+
 METHOD_COLORS = (PREDICTION, "#8a8a8a", "#4d4d4d", "#b58a3c")
 """The run looked at, and then what it is compared with."""
 

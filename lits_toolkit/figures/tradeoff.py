@@ -9,7 +9,7 @@ import pandas as pd
 from lits_toolkit.errors import SettingError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import line_key
-from lits_toolkit.figures.style import FAINT, INK, SIZE_GROUP_RANGES, house_style
+from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ COSTS = {
     "seconds": (1e-3, "milliseconds per slice"),
 }
 """Column of the study table: the unit in which it is shown, and the axis's label."""
-BLOCK_COLORS = {"mobilenet_v2": "#0072b2", "mobilenet_v3": "#e69f00", "shufflenet_v2": "#009e73", "dsts": "#cc79a7"}
-LAYOUT_MARKERS = {"top": "^", "default": "o", "bottom": "v"}
 _TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 3, 5)]
 
 

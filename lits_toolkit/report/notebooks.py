@@ -14,7 +14,8 @@ from lits_toolkit.files import read_json
 from lits_toolkit.training.settings import make_settings
 
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""What stands for a bool in text."""
 _PATHS = ("data", "_file", "_folder", "references", "volumes")
 _PATH_LISTS = ("predictions", "probabilities")
 
@@ -112,7 +113,7 @@ def _as_type(parameter: Parameter, value: object) -> object:
                 if isinstance(value, dict):
                     return value
             else:
-                return _TRUTH[value.lower()] if wanted is bool else wanted(value)
+                return TRUTH[value.lower()] if wanted is bool else wanted(value)
         except (KeyError, ValueError):
             pass
     expected = {bool: "true or false", dict: 'JSON such as {"epochs": 3}'}.get(wanted, wanted.__name__)

@@ -117,7 +117,8 @@ def results_of_run(study: Workspace, run: str = RUN) -> Results:
         frozenset(study.models("tumor")),
         pairs,
         _find_files(pairs, study.data),
-        {method: _masks(study.predictions(method), study.data, names) for method in scores},
+        {run: _by_case(pairs)}
+        | {method: _masks(study.predictions(method), study.data, names) for method in scores if method != run},
     )
 
 
@@ -212,8 +213,12 @@ def _network(predictions: Path) -> str:
 def _masks(predictions: Path, references: str | Path, names: Sequence[str]) -> dict[str, Path]:
     """By case; none of a run whose masks were not kept, as of a threshold, or are not all there."""
     with suppress(InputError):
-        return {pair.case: pair.prediction for pair in pair_masks(predictions, references, names)}
+        return _by_case(pair_masks(predictions, references, names))
     return {}
+
+
+def _by_case(pairs: Sequence[MaskPair]) -> dict[str, Path]:
+    return {pair.case: pair.prediction for pair in pairs}
 
 
 def _below_each_other(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

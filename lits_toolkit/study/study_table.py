@@ -59,10 +59,15 @@ def study_table(results: Results, times: pd.DataFrame | None = None) -> pd.DataF
 
 
 @cache
+def read_published(name: str) -> pd.DataFrame:
+    """One of this package's tables of what the dissertation prints, `published_NAME.csv`."""
+    with files("lits_toolkit.study").joinpath(f"published_{name}.csv").open(encoding="utf-8") as lines:
+        return pd.read_csv(lines, dtype={"table": str})
+
+
 def published_dice() -> pd.DataFrame:
     """Dice by size group as printed: columns table ("4.6" | "4.7"), model, small, medium, large."""
-    with files("lits_toolkit.study").joinpath("published_dice_by_size.csv").open(encoding="utf-8") as lines:
-        return pd.read_csv(lines, dtype={"table": str})
+    return read_published("dice_by_size")
 
 
 def _published(name: str) -> dict[str, float | None]:

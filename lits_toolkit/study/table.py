@@ -29,8 +29,8 @@ class Table:
 
     def to_markdown(self) -> str:
         """The same for a text file."""
-        rows = self.text.reset_index() if _has_names(self.text) else self.text
-        table = _once(rows, self.text.index.nlevels if _has_names(self.text) else 0)
+        levels = len([name for name in self.text.index.names if name is not None])
+        table = _once(self.text.reset_index() if levels else self.text, levels)
         parts = [f"**{self.title}**", table.to_markdown(index=False, disable_numparse=True), self.note]
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -47,10 +47,6 @@ def save_table(table: Table, folder: str | Path, name: str) -> Path:
     with replacing(path) as partial:
         partial.write_text(table.to_markdown(), encoding="utf-8")
     return path
-
-
-def _has_names(text: pd.DataFrame) -> bool:
-    return any(name is not None for name in text.index.names)
 
 
 def _once(rows: pd.DataFrame, levels: int) -> pd.DataFrame:

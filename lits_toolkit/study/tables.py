@@ -4,8 +4,6 @@ Every row says what it was measured on: a phantom's score is never LiTS's.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.models.catalogue import describe_model
-from lits_toolkit.study.study_table import DISSERTATION, published_dice
+from lits_toolkit.study.study_table import DISSERTATION, published_dice, read_published
 from lits_toolkit.study.table import Table
 from lits_toolkit.study.workspace import COHORT, Workspace
 
@@ -97,7 +95,7 @@ def challenge_table(submissions: Mapping[str, str | Path] | None = None) -> Tabl
         SettingError: A name is not in the catalogue.
         InputError: A file lacks a score, or is not of LiTS's 70 test volumes, as of phantoms.
     """
-    published = _published("challenge").fillna({"network": "", "note": ""})
+    published = read_published("challenge").fillna({"network": "", "note": ""})
     given = submissions or {}
     networks = [*published.loc[published["network"] != "", "network"], *given]
     source = published["network"].map(lambda network: DISSERTATION if network else "published, LiTS")
@@ -120,12 +118,6 @@ def in_print(table: pd.DataFrame) -> pd.DataFrame:
         text[column] = [_three_digits(value) for value in table[column]]
     names = list(table)[: list(table).index("source") + 1]
     return text.set_index(names)
-
-
-@cache
-def _published(name: str) -> pd.DataFrame:
-    with files("lits_toolkit.study").joinpath(f"published_{name}.csv").open(encoding="utf-8") as lines:
-        return pd.read_csv(lines, dtype={"table": str})
 
 
 def _parameters(network: str) -> str:
