@@ -52,7 +52,7 @@ from lits_toolkit.training.resume import (
     is_trained,
     without_average,
 )
-from lits_toolkit.training.samples import CaseDataset, EpochSampler, in_order
+from lits_toolkit.training.samples import CaseDataset, EpochSampler, EvenBatches, in_order
 from lits_toolkit.training.settings import TrainSettings
 from lits_toolkit.training.start import begin_with
 from lits_toolkit.training.task import INPUT_PIXELS, SegmentationTask
@@ -98,8 +98,6 @@ def train(
     held_out = CaseDataset(held_out_cases, settings, network.dimensions, cases.validation_livers, whole=True)
     sampler = EpochSampler(samples.starts, settings.seed, settings.cases_together)
     batches, checks = _load(samples, settings, sampler), _load(held_out, settings, in_order(held_out.starts))
-    if not len(batches):
-        raise SettingError(f"batch_size {settings.batch_size} is more than the {len(samples)} samples there are")
     weights = class_weights(samples.class_counts()) if settings.class_weights == "training" else settings.class_weights
     names = {"training": description["train_cases"], "validation": description["validation_cases"]}
     pixels = INPUT_PIXELS * (settings.crop / description["size"] if settings.crop else 1)
@@ -213,25 +211,22 @@ class _Run:
         write_json(self.folder / DESCRIPTION, description)
 
     def _images(self, device: torch.device) -> Iterator[Tensor]:
-        """Of all training samples, in order and not augmented; a last one by itself, which has no variance, is left."""
+        """Of all training samples, in order and not augmented."""
         dataset, size = self.batches.dataset, self.task.settings.batch_size
         assert isinstance(dataset, CaseDataset)
-        alone = len(dataset) % size == 1
-        for images, _, _ in DataLoader(dataset, size, sampler=in_order(dataset.starts), drop_last=alone):
+        for images, _, _ in DataLoader(dataset, batch_sampler=EvenBatches(in_order(dataset.starts), size)):
             yield images.to(device, memory_format=self.task.memory_format)
 
 
 def _load(samples: CaseDataset, settings: TrainSettings, order: Any) -> DataLoader:
-    """Batches in some order; incomplete ones only where the order is no epoch's.
+    """Batches in some order, every sample in one of them.
 
     Readers are started afresh, not forked: a fork of a process with threads, such as a notebook's kernel, can hang.
     """
     return DataLoader(
         samples,
-        settings.batch_size,
-        sampler=order,
+        batch_sampler=EvenBatches(order, settings.batch_size),
         num_workers=settings.workers,
-        drop_last=isinstance(order, EpochSampler),
         multiprocessing_context="spawn" if settings.workers else None,
         persistent_workers=settings.workers > 0,
         pin_memory=torch.cuda.is_available(),

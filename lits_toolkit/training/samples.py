@@ -141,6 +141,23 @@ class EpochSampler(Sampler[Index]):
             yield case, start, int(random.integers(2**31))
 
 
+class EvenBatches(Sampler[list[Index]]):
+    """An order in batches of at most `size`, as even as can be: no sample is left out, and a last one is not alone."""
+
+    def __init__(self, sampler: Sampler[Index] | Sequence[Index], size: int) -> None:
+        self.sampler = sampler
+        """Lightning looks for it here, to set its epoch."""
+        self.size = size
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self.size)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[list[Index]]:
+        order, batches = list(self.sampler), len(self)
+        for batch in range(batches):
+            yield order[len(order) * batch // batches : len(order) * (batch + 1) // batches]
+
+
 def in_order(starts: Sequence[np.ndarray]) -> list[Index]:
     """Every sample once, case by case: the order of validation."""
     return [(case, int(start), 0) for case, found in enumerate(starts) for start in found]

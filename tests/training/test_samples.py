@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.data.prepare import write_prepared
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError
-from lits_toolkit.training.samples import CaseDataset, EpochSampler, in_order
+from lits_toolkit.training.samples import CaseDataset, EpochSampler, EvenBatches, in_order
 from lits_toolkit.training.settings import TrainSettings
 
 
@@ -94,6 +96,17 @@ def test_the_order_is_the_epochs_own(cases):
     assert list(sampler) == first != second
     assert sorted(index[:2] for index in first) == [index[:2] for index in in_order(samples.starts)]
     assert len(sampler) == len(first) == 20
+
+
+@given(st.integers(0, 60), st.integers(1, 9))
+def test_batches_leave_no_sample_out_and_are_even(samples, size):
+    order = [(0, start, 0) for start in range(samples)]
+    batches = list(EvenBatches(order, size))
+    assert [index for batch in batches for index in batch] == order
+    assert len(batches) == len(EvenBatches(order, size)) == -(-samples // size)
+    lengths = {len(batch) for batch in batches}
+    assert all(length <= size for length in lengths)
+    assert not lengths or max(lengths) - min(lengths) <= 1
 
 
 @pytest.mark.parametrize("how", ["mask", "add", "none"])
