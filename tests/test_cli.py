@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import nibabel as nib
@@ -13,9 +13,10 @@ import pytest
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.case import CaseFiles
+from lits_toolkit.data.splits import Split
 from lits_toolkit.study.results import results_of_run
 from lits_toolkit.study.workspace import Workspace
-from lits_toolkit.training.settings import TrainSettings
+from lits_toolkit.training.settings import QUICK, TrainSettings
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -73,6 +74,22 @@ def test_the_help_of_a_setting_breaks_at_the_width_alone(monkeypatch, capsys):
     for field in fields(TrainSettings):
         assert re.search(rf"--(no-)?{field.name.replace('_', '-')}\b", out)
     assert "by default all for the liver stage, those with liver for the tumour stage. (default: None)" in out
+
+
+@pytest.mark.parametrize("given", [{}, {"epochs": 50, "lookahead": True, "swa_epochs": 4, "combine": "mask"}], ids=str)
+def test_quick_leaves_what_is_given_be_it_the_default(monkeypatch, capsys, tmp_path, given):
+    (tmp_path / "c").mkdir()
+    Workspace(tmp_path / "w").begin(tmp_path / "c", Split(("a",), ("b",), ("c",)), "")
+    seen = []
+    monkeypatch.setattr(
+        "lits_toolkit.study.training.train_in_study", lambda _, settings, *__, **___: seen.append(settings)
+    )
+    monkeypatch.setattr("lits_toolkit.cli.training_commands._print_training", lambda *_: None)
+    options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    status, out, err = run(monkeypatch, capsys, "train", "--workspace", tmp_path / "w", "--quick", *options)
+    assert (status, err) == (0, "")
+    assert seen == [replace(QUICK, **given)]
+    assert f"epochs {seen[0].epochs}, cases_together 8, combine {seen[0].combine}" in out
 
 
 def test_the_help_of_predict_says_what_each_runtime_is(monkeypatch, capsys):

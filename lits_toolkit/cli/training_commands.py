@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import tyro
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from lits_toolkit.cli.printing import figure
-from lits_toolkit.training.settings import TrainSettings
+from lits_toolkit.training.settings import QUICK, TrainSettings
 
 registry = ConstructorRegistry()
 
@@ -70,7 +71,11 @@ def models(json: bool = False, printed: bool = False) -> None:
 
 @registry.struct_rule
 def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """The options of TrainSettings, each docstring as one text: tyro keeps the breaks of indented lines."""
+    """The options of TrainSettings, each docstring as one text: tyro keeps the breaks of indented lines.
+
+    Their defaults are those of the recipe asked for, so that what is typed is never taken for a default. A truth is
+    given as true or false: "whether", beside --no-augment, would say the opposite.
+    """
     if info.type is not TrainSettings:
         return None
     (definition,) = ast.parse(inspect.getsource(TrainSettings)).body
@@ -80,9 +85,11 @@ def settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
         for field, doc in pairwise(definition.body)
         if isinstance(field, ast.AnnAssign) and isinstance(doc, ast.Expr)
     }
-    types = get_type_hints(TrainSettings)
+    types, recipe = get_type_hints(TrainSettings), QUICK if "--quick" in sys.argv else TrainSettings()
+    types = {name: tyro.conf.FlagConversionOff[bool] if kind is bool else kind for name, kind in types.items()}
     options = (
-        StructFieldSpec(each.name, types[each.name], each.default, helps[each.name]) for each in fields(TrainSettings)
+        StructFieldSpec(each.name, types[each.name], getattr(recipe, each.name), helps[each.name])
+        for each in fields(TrainSettings)
     )
     return StructConstructorSpec(TrainSettings, tuple(options))
 
@@ -95,27 +102,25 @@ def train(
 ) -> None:
     """Train one stage's network, or go on with a run that was interrupted, or prolong it with more --epochs.
 
-    The defaults are the dissertation's recipe.
+    The defaults are the dissertation's recipe, or, with --quick, the demo's, which `lits train --quick --help` shows.
 
     Args:
         workspace: The study's folder, made by `lits prepare`.
         settings: What to train with.
-        quick: Take the demo's recipe, of minutes, for each setting that is left at its default.
+        quick: Take the demo's recipe, of minutes, for each setting that is not given.
         overwrite: Begin anew where another run's model is.
     """
     from lits_toolkit.models.catalogue import build_model
     from lits_toolkit.study.training import train_in_study
     from lits_toolkit.study.workspace import Workspace
-    from lits_toolkit.training.settings import quicker
 
     study = Workspace(workspace).require()
     build_model(settings.model)
-    chosen = quicker(settings) if quick else settings
     if quick:
-        replaced = {name: value for name, value in vars(chosen).items() if value != vars(settings)[name]}
-        print("--quick: " + ", ".join(f"{name} {value}" for name, value in replaced.items()))
-    folder = train_in_study(study, chosen, overwrite, tell=print)
-    _print_training(folder, chosen)
+        replaced = [name for name, value in vars(TrainSettings()).items() if value != vars(QUICK)[name]]
+        print("--quick: " + ", ".join(f"{name} {vars(settings)[name]}" for name in replaced))
+    folder = train_in_study(study, settings, overwrite, tell=print)
+    _print_training(folder, settings)
 
 
 def _print_training(folder: Path, settings: TrainSettings) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lits_toolkit.errors import SettingError
-from lits_toolkit.training.settings import QUICK, TrainSettings, make_settings, quicker
+from lits_toolkit.training.settings import QUICK, TrainSettings, make_settings
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,3 @@ def test_an_unknown_setting_names_the_nearest():
         make_settings({"learnig_rate": 1e-3})
     assert make_settings({"epochs": 7}) == TrainSettings(epochs=7)
     assert make_settings({"epochs": 7}, QUICK) == replace(QUICK, epochs=7)
-
-
-def test_the_quick_recipe_takes_the_place_of_defaults_alone():
-    assert quicker(TrainSettings()) == QUICK
-    chosen = quicker(TrainSettings(stage="tumor", epochs=11, optimizer="adamw"))
-    assert chosen == replace(QUICK, stage="tumor", epochs=11)
