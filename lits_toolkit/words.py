@@ -9,3 +9,15 @@ def counted(number: int, noun: str) -> str:
         ('1 case', '2 cases')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it.
+
+    Examples:
+        >>> duration(50), duration(1000), duration(9000)
+        ('50 s', '17 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
