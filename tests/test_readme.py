@@ -46,6 +46,7 @@ def folder(tmp_path, monkeypatch):
     get_reusable_executor().shutdown(wait=True)
 
 
+@pytest.mark.slow
 def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, capsys):
     opened = []
     monkeypatch.setattr(lab, "_run_lab", lambda *place: opened.append(place))

@@ -9,7 +9,7 @@ from lits_toolkit.data.reading import read_grid
 from lits_toolkit.errors import LitsError
 from lits_toolkit.models.storage import Model
 
-BASE_GB = 1.0
+BASE_GB = 1.1
 """Python, the libraries, the networks and their activations on a batch of 8 (`docs/measurements.md`)."""
 BYTES_PER_VOXEL = 4
 """Of the CT: while it is read, the file's array and the axial one; later masks, and components in the liver's box."""

@@ -64,7 +64,9 @@ def test_channels_last_gives_the_same(name):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name.endswith("default") else pytest.mark.slow) for name in NAMES]
+)
 def test_an_exported_network_gives_the_same(name):
     network, given = evaluated(name), images(name)
     exported = torch.export.export(network, (given,)).module()
