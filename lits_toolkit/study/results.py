@@ -61,6 +61,16 @@ class Results:
         """What a figure of the first method alone is called by: the cohort and, of several methods, this one."""
         return f"{self.label}, {self.method}" if len(self.scores) > 1 else self.label
 
+    def why_none(self, network: str) -> str:
+        """Why there is nothing of a tumour network to show: "not trained", "trained, not scored" or "no prediction".
+
+        No prediction is what there is of folders of masks of which none is the network's, and of a run whose masks
+        were not kept.
+        """
+        if self.trained is None or network in self.networks.values():
+            return "no prediction"
+        return "trained, not scored" if network in self.trained else "not trained"
+
     @property
     def cases(self) -> pd.DataFrame:
         """cases.csv of all methods below each other, with a column method."""
