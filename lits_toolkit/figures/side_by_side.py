@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -51,14 +52,14 @@ def take_examples(results: Results, networks: Sequence[str], cases: Sequence[str
     missing = [name for name in cases if name not in files]
     if missing:
         raise InputError(f"no CT of {', '.join(missing)} among the results: give their folder as volumes")
-    of_network = {network: method for method, network in results.networks.items() if results.masks.get(method)}
+    shown = {network: _with_masks(results, network) for network in networks}
     found = []
     for name in cases:
         case = read_case(files[name])
         z = busiest_slice(case)
         for network in networks:
-            method = of_network.get(network, "")
-            mask, note = (read_mask(results.masks[method][name]), "") if method else (None, results.why_none(network))
+            method, masks = shown[network]
+            mask, note = (read_mask(masks[name]), "") if masks else (None, results.why_none(network))
             found.append(Example(network, method, take_slice(case, z, mask, margin_mm=15.0), note))
     return found
 
@@ -105,6 +106,14 @@ def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[A
     )
     figure.suptitle(f"The same slices by several networks · {label}")
     return Drawn(figure, pd.DataFrame([_row(example) for example in examples]))
+
+
+def _with_masks(results: Results, network: str) -> tuple[str, dict[str, Path]]:
+    """The first method of a network whose masks are there, and these by case."""
+    for method, own in results.networks.items():
+        if own == network and (masks := results.masks(method)):
+            return method, masks
+    return "", {}
 
 
 def _row(example: Example) -> Mapping[str, object]:

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import nibabel as nib
@@ -49,8 +50,8 @@ def test_why_a_network_is_not_shown_is_told_in_its_panel(results):
     study = replace(results, trained=frozenset(networks[:2]))
     drawn = draw_side_by_side(take_examples(study, networks, ["volume-7"]), "test cohort")
     assert texts_of(drawn) == [[], ["trained, not scored"], ["not trained"]]
-    gone = replace(study, masks={})
-    assert take_examples(gone, networks[:1], ["volume-7"])[0].note == "no prediction"
+    shutil.rmtree(results.folders["3d-dsts-top"])
+    assert take_examples(study, networks[:1], ["volume-7"])[0].note == "no prediction"
 
 
 def texts_of(drawn):
@@ -62,3 +63,8 @@ def test_what_is_not_there_is_told(results):
         take_examples(results, ["3d-dsts-top"], ["volume-8"])
     with pytest.raises(InputError, match="no example"):
         draw_side_by_side([], "")
+
+
+def test_of_two_methods_of_a_network_the_first_is_shown(results):
+    alike = replace(results, networks=dict.fromkeys(results.networks, "3d-dsts-top"))
+    assert take_examples(alike, ["3d-dsts-top"], ["volume-7"])[0].method == results.method
