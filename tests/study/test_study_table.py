@@ -36,6 +36,13 @@ def test_the_dissertations_row_has_what_it_prints_and_ours_what_is_counted_and_m
     assert ours["dice_per_case"] == pytest.approx(expected)
 
 
+def test_a_network_without_a_score_is_not_counted(results):
+    theirs, ours = rows_of(study_table(results), "3d-dsts-top").to_dict("records")
+    assert ours["note"] == "no prediction"
+    assert np.isnan([ours["parameters"], ours["macs"]]).all()
+    assert theirs["parameters"] == 1.68e6  # Table 4.3
+
+
 def test_the_fastest_runtime_of_ours_counts(results):
     rows = [
         ("2d-mobilenet_v2-top", "prediction", "torch fp32", 0.05),
