@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,6 +80,26 @@ def test_own_data(there, capsys):
 
 def test_cluster_commands(there, monkeypatch):
     run_commands("cluster.md", monkeypatch)
+
+
+def test_the_job_is_a_script_of_bash_whose_options_slurm_has():
+    (script,) = [block for block in blocks("cluster.md", "bash") if "#SBATCH" in block]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    first, *lines = script.splitlines()
+    assert first == "#!/bin/bash"
+    options = [line for line in lines if line.startswith("#SBATCH ")]
+    assert options == lines[: len(options)], "sbatch reads no option below the first command"
+    commands = lines[len(options) :]
+    assert commands
+    assert all(line.startswith("lits ") for line in commands)  # which test_cluster_commands runs
+    sbatch = ArgumentParser(allow_abbrev=False, exit_on_error=False)  # as in its manual
+    sbatch.add_argument("--job-name")
+    sbatch.add_argument("--cpus-per-task", type=int)
+    sbatch.add_argument("--gres", type=re.compile(r"gpu(:\w+)?:\d+").fullmatch)
+    sbatch.add_argument("--time", type=re.compile(r"(\d+-)?\d+:\d\d:\d\d").fullmatch)
+    sbatch.add_argument("--requeue", action="store_true")
+    given = sbatch.parse_args([word for line in options for word in line.removeprefix("#SBATCH ").split()])
+    assert all(vars(given).values())
 
 
 @pytest.mark.filterwarnings("default")
