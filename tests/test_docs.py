@@ -15,6 +15,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.phantom import plan_random, write_cohort
+from lits_toolkit.report.registry import EXHIBITS
 from lits_toolkit.study.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -169,3 +170,13 @@ def test_the_site_is_whole_and_fetches_nothing(tmp_path):
     described = (site / "reference" / "study.html").read_text()
     assert 'id="lits_toolkit.study.submission.pack_submission"' in described
     assert "A prediction is missing, one is too many" in described
+    for entry in EXHIBITS:
+        if (ROOT / "figures" / entry.file).is_file():
+            page = (site / "notebooks" / f"{entry.notebook}.html").read_text()
+            assert f"<code>{entry.name}</code>" in page
+            assert entry.is_table or f'src="../figures/{entry.file}"' in page
+            assert entry.is_table or (site / "figures" / entry.file).is_file()
+    start = (site / "notebooks" / "00_start_here.html").read_text()
+    order = ('id="a-case-and-what-was-found-in-it"', 'src="../figures/00_prediction.png"', 'id="what-found-it"')
+    places = [start.index(each) for each in order]
+    assert places == sorted(places), "a picture stands below its cell"
