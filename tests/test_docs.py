@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from joblib.externals.loky import get_reusable_executor
 
 from lits_toolkit.cli import main
 from lits_toolkit.data.phantom import plan_random, write_cohort
+from lits_toolkit.report.registry import EXHIBITS
 from lits_toolkit.study.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
 SMALLER = {"prepare": ["--size", "64"], "train": ["--epochs", "1"]}
 """Added to the commands of the pages, so that they take seconds."""
 
@@ -79,6 +82,26 @@ def test_own_data(there, capsys):
 
 def test_cluster_commands(there, monkeypatch):
     run_commands("cluster.md", monkeypatch)
+
+
+def test_the_job_is_a_script_of_bash_whose_options_slurm_has():
+    (script,) = [block for block in blocks("cluster.md", "bash") if "#SBATCH" in block]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    first, *lines = script.splitlines()
+    assert first == "#!/bin/bash"
+    options = [line for line in lines if line.startswith("#SBATCH ")]
+    assert options == lines[: len(options)], "sbatch reads no option below the first command"
+    commands = lines[len(options) :]
+    assert commands
+    assert all(line.startswith("lits ") for line in commands)  # which test_cluster_commands runs
+    sbatch = ArgumentParser(allow_abbrev=False, exit_on_error=False)  # as in its manual
+    sbatch.add_argument("--job-name")
+    sbatch.add_argument("--cpus-per-task", type=int)
+    sbatch.add_argument("--gres", type=re.compile(r"gpu(:\w+)?:\d+").fullmatch)
+    sbatch.add_argument("--time", type=re.compile(r"(\d+-)?\d+:\d\d:\d\d").fullmatch)
+    sbatch.add_argument("--requeue", action="store_true")
+    given = sbatch.parse_args([word for line in options for word in line.removeprefix("#SBATCH ").split()])
+    assert all(vars(given).values())
 
 
 @pytest.mark.filterwarnings("default")
@@ -148,3 +171,13 @@ def test_the_site_is_whole_and_fetches_nothing(tmp_path):
     described = (site / "reference" / "study.html").read_text()
     assert 'id="lits_toolkit.study.submission.pack_submission"' in described
     assert "A prediction is missing, one is too many" in described
+    for entry in EXHIBITS:
+        if (ROOT / "figures" / entry.file).is_file():
+            page = (site / "notebooks" / f"{entry.notebook}.html").read_text()
+            assert f"<code>{entry.name}</code>" in page
+            assert entry.is_table or f'src="../figures/{entry.file}"' in page
+            assert entry.is_table or (site / "figures" / entry.file).is_file()
+    start = (site / "notebooks" / "00_start_here.html").read_text()
+    order = ('id="a-case-and-what-was-found-in-it"', 'src="../figures/00_prediction.png"', 'id="what-found-it"')
+    places = [start.index(each) for each in order]
+    assert places == sorted(places), "a picture stands below its cell"

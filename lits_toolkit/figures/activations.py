@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.style import FAINT, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def draw_losses(curves: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> D
     for (loss, name), ax in zip(LOSS_NAMES.items(), panels, strict=True):
         for (group, color), width in zip(SIZE_GROUP_COLORS.items(), (5, 3, 1.2), strict=True):
             own = curves[(curves["loss"] == loss) & (curves["size_group"] == group)]
-            label = f"{group}: {count_of(own['voxels'].iloc[0], 'voxel')}"
+            label = f"{group}: {counted(own['voxels'].iloc[0], 'voxel')}"
             ax.plot(
                 100 * own["found"], own["value"], color=color, linewidth=width, label=label
             )  # one seen below another

@@ -9,8 +9,8 @@ from lits_toolkit.errors import InputError
 from lits_toolkit.figures import diagrams
 from lits_toolkit.figures.drawn import Drawn
 from lits_toolkit.figures.layout import Layout, lay_out
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.style import INK, house_style
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -175,7 +175,7 @@ def _fill(operation: "Operation", block: "Sequence[Operation]") -> str:
 
 
 def _cost(block: "Sequence[Operation]") -> str:
-    parameters = count_of(sum(each.parameters for each in block), "parameter")
+    parameters = counted(sum(each.parameters for each in block), "parameter")
     return f"{parameters}, {amount(sum(each.macs for each in block))} MACs"
 
 

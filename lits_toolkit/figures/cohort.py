@@ -8,7 +8,7 @@ import pandas as pd
 
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import say
-from lits_toolkit.figures.points import count_of, spread
+from lits_toolkit.figures.points import spread
 from lits_toolkit.figures.style import (
     FAINT,
     INK,
@@ -19,6 +19,7 @@ from lits_toolkit.figures.style import (
     house_style,
 )
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
     """
     figure, (everywhere, in_liver) = use_axes(axes, 2, columns=2, inches=(9, 4.2), share_y=True)
     data = _label_counts(cases)
-    figure.suptitle(f"Voxels per label · {label}, {count_of(data['case'].nunique(), 'case')}")
+    figure.suptitle(f"Voxels per label · {label}, {counted(data['case'].nunique(), 'case')}")
     if data.empty:
         say((everywhere, in_liver), "no case has a reference mask")
         return Drawn(figure, data)
@@ -69,9 +70,9 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
         ax.set_xlim(-0.6, len(LABEL_COLORS) - 0.4)
         ax.set_title(title)
         ax.tick_params(axis="x", length=0)
-    counted = data.loc[data["voxels"] > 0, "voxels"]
-    if len(counted):
-        lowest, highest = np.floor(np.log10(counted.min() * 0.9)), np.ceil(np.log10(counted.max() * 1.1))
+    known = data.loc[data["voxels"] > 0, "voxels"]
+    if len(known):
+        lowest, highest = np.floor(np.log10(known.min() * 0.9)), np.ceil(np.log10(known.max() * 1.1))
         everywhere.set_ylim(10**lowest, 10**highest)
     everywhere.set_ylabel("voxels per case")
     return Drawn(figure, data)
@@ -88,7 +89,7 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
 
     figure, (by_number, by_volume) = use_axes(axes, 2, columns=2, inches=(9, 3.9))
     data = _group_totals(lesions)
-    figure.suptitle(f"Tumours per size group · {label}, {count_of(len(lesions), 'tumour')}")
+    figure.suptitle(f"Tumours per size group · {label}, {counted(len(lesions), 'tumour')}")
     if lesions.empty:
         say((by_number, by_volume), "no tumour in any reference mask")
         return Drawn(figure, data)
@@ -124,7 +125,7 @@ def _label_counts(cases: pd.DataFrame) -> pd.DataFrame:
 def _label_tick(data: pd.DataFrame, slices: str, name: str) -> str:
     voxels = data.loc[(data["slices"] == slices) & (data["label"] == name), "voxels"]
     without = int((voxels == 0).sum())
-    return LABEL_NAMES[name] + (f"\n(none in {count_of(without, 'case')})" if without else "")
+    return LABEL_NAMES[name] + (f"\n(none in {counted(without, 'case')})" if without else "")
 
 
 def _in_words(voxels: float) -> str:

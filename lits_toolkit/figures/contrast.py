@@ -8,10 +8,10 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.style import FAINT, INK, SIZE_GROUP_COLORS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.study.tissue import RING_MM
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def draw_dice_by_contrast(lesions: pd.DataFrame, label: str, axes: "Sequence[Axe
     by_contrast.set_title(f"against contrast{note}")
     by_contrast.set_xlabel(f"HU of the lesion less those of the liver within {RING_MM:g} mm")
     figure.legend(handles=_keys(), loc="outside lower center", ncols=4)
-    figure.suptitle(f"Dice of each tumour · {label}, {count_of(len(data), 'tumour')}")
+    figure.suptitle(f"Dice of each tumour · {label}, {counted(len(data), 'tumour')}")
     return Drawn(figure, data)
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.style import (
     FAINT,
     FALSE_ALARM,
@@ -22,6 +21,7 @@ from lits_toolkit.figures.style import (
 from lits_toolkit.metrics.froc import Froc
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.study.intervals import ALL_SIZES
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Seq
     found.set_ylim(0, 1.02)
     found.set_ylabel("share of the reference's tumours found")
     found.set_title("Found")
-    found.set_xticks(places, [_tick(group, count_of(int(row["lesions"]), "tumour")) for group, row in data.iterrows()])
+    found.set_xticks(places, [_tick(group, counted(int(row["lesions"]), "tumour")) for group, row in data.iterrows()])
     alarms.bar(places, data["false_alarms_per_case"], 0.62, color=FALSE_ALARM, alpha=0.5)
     _intervals(alarms, places, data, "false_alarms_per_case")
     alarms.set_ylim(bottom=0)
@@ -113,7 +113,7 @@ def draw_froc(
     first = next(iter(curves.values()))
     keys = [*ax.get_legend_handles_labels()[0], *([_mask_key()] if masks else [])]
     figure.legend(handles=keys, loc="outside lower center", ncols=2)
-    figure.suptitle(f"FROC · {label}, {count_of(first.lesions, 'tumour')} in {count_of(first.cases, 'case')}")
+    figure.suptitle(f"FROC · {label}, {counted(first.lesions, 'tumour')} in {counted(first.cases, 'case')}")
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
 

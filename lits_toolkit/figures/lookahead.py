@@ -8,8 +8,8 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of
 from lits_toolkit.figures.style import FAINT, INK, house_style
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ def draw_lookahead(path: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> 
     }
     steps, cycles = len(first) - 1, len(slow) - 1
     titles = (
-        f"a · the fast weights after {count_of(steps, 'step')}",
+        f"a · the fast weights after {counted(steps, 'step')}",
         f"b · the slow weights follow, {100 * _share(first, slow):.0f} % of the way",
         "c · the next cycle's first step starts from there",
         f"d · {cycles} cycles, {cycles * steps} steps",

@@ -1,13 +1,26 @@
 """Diagrams of steps: the way from a CT to its mask, and the cascade (the dissertation's Figures 3.1 and 2.11)."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from lits_toolkit.data.case import LIVER, TUMOR
+from lits_toolkit.data.combination import combine
+from lits_toolkit.data.network_grid import WINDOW
+from lits_toolkit.data.prepared import normalise
+from lits_toolkit.data.reading import read_case, read_mask
+from lits_toolkit.errors import InputError
 from lits_toolkit.figures import diagrams
 from lits_toolkit.figures.drawn import Drawn
-from lits_toolkit.figures.style import INK, house_style
+from lits_toolkit.figures.panels import AxialSlice
+from lits_toolkit.figures.slices import busiest_slice, take_slice
+from lits_toolkit.figures.style import INK, LABEL_COLORS, house_style
+from lits_toolkit.study.pairs import pair_masks
+from lits_toolkit.study.workspace import RUN, Workspace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +28,8 @@ if TYPE_CHECKING:
 TITLE, SPACE, BETWEEN = 0.62, 0.24, 0.42
 """Inches above the first row, from box to box, from row to row."""
 DATA, WORK, NETWORK = diagrams.WHITE, diagrams.BLUE, diagrams.GREEN
-RADIUS = 0.13
+RADIUS, INSET = 0.13, 0.06
+"""Of a circle; from a box's edge to its picture."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +72,44 @@ PIPELINE = (
 )
 
 
+def take_example(study: Workspace, run: str = RUN) -> AxialSlice | None:
+    """The first held-out case's slice with the most tumour and what a run predicts there; None where there is none."""
+    if not study.exists:
+        return None
+    with suppress(InputError):
+        for pair in pair_masks(study.predictions(run), study.data, study.held_out[:1]):
+            case = read_case(study.case(pair.case))
+            return take_slice(case, busiest_slice(case), read_mask(pair.prediction))
+    return None
+
+
 @house_style()
-def draw_pipeline(ax: "Axes | None" = None) -> Drawn:
+def draw_pipeline(example: AxialSlice | None = None, label: str = "", ax: "Axes | None" = None) -> Drawn:
     """The whole method, as in Figure 3.1: what is done, by which function, and where the dissertation has it.
 
-    The data has a row for each box: step, words, function, section, after, column, row.
+    With a slice and its prediction, from `take_example`, the CT, the liver, the CT in it and the mask are shown as
+    well; `label` names the cohort. The data has a row for each box: step, words, function, section, after, column, row,
+    pictured.
     """
-    return _draw(PIPELINE, "From a CT to its mask", "what is done, by which function, and its section", ax)
+    explanation, pictures = "what is done, by which function, and its section", {}
+    if example is not None and example.prediction is not None:
+        explanation += f" · pictures: {example.case}, slice {example.z}, {label}, as predicted"
+        pictures = _pictures(example, example.prediction)
+    height, width = example.part_mm if example else (1.0, 1.0)
+    return _draw(PIPELINE, "From a CT to its mask", explanation, ax, pictures, height / width)
+
+
+def _pictures(piece: AxialSlice, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """By step, (y, x, 3) in [0, 1], of the slice's part; the CT in the window that the networks see."""
+    from matplotlib.colors import to_rgb
+
+    scaled, found = normalise(np.clip(piece.image, *WINDOW), WINDOW)[piece.part], mask[piece.part]
+    colored = np.zeros((*found.shape, 3))
+    colored[found >= LIVER] = to_rgb(LABEL_COLORS["liver"])
+    liver = colored.copy()
+    colored[found == TUMOR] = to_rgb(LABEL_COLORS["tumor"])
+    grey = {"CT": scaled, "combine": combine(scaled, found >= LIVER, "mask")}
+    return {step: np.stack([image] * 3, axis=-1) for step, image in grey.items()} | {"liver": liver, "mask": colored}
 
 
 @house_style()
@@ -98,9 +143,23 @@ def draw_cascade(ax: "Axes | None" = None) -> Drawn:
     return _draw(steps, "The cascade", "each stage is trained by itself; the second sees zero outside the liver", ax)
 
 
-def _draw(steps: tuple[Step, ...], heading: str, explanation: str, ax: "Axes | None") -> Drawn:
-    words = {step.name: _words(step) for step in steps}
-    width, height = (max(diagrams.box_size(lines)[axis] for lines in words.values()) for axis in (0, 1))
+def _draw(
+    steps: tuple[Step, ...],
+    heading: str,
+    explanation: str,
+    ax: "Axes | None",
+    pictures: Mapping[str, np.ndarray] | None = None,
+    ratio: float = 1.0,
+) -> Drawn:
+    """`ratio` is of the pictures' height to their width."""
+    pictures, words = pictures or {}, {step.name: _words(step) for step in steps}
+    width = max(diagrams.box_size(lines)[0] for lines in words.values())
+    picture = width - 2 * INSET, ratio * (width - 2 * INSET)
+    heights = {
+        name: diagrams.box_size(lines)[1] + (picture[1] + INSET if name in pictures else 0)
+        for name, lines in words.items()
+    }
+    height = max(heights.values())
     across, down = (max(step.place[axis] for step in steps) + 1 for axis in (0, 1))
     around = 0.2
     figure, panel = diagrams.new_panel(
@@ -111,12 +170,18 @@ def _draw(steps: tuple[Step, ...], heading: str, explanation: str, ax: "Axes | N
     for step in steps:
         column, row = step.place
         centres[step.name] = width / 2 + column * (width + SPACE), TITLE + height / 2 + row * (height + BETWEEN)
-        sizes[step.name] = (2 * RADIUS, 2 * RADIUS) if step.joint else (width, diagrams.box_size(words[step.name])[1])
+        sizes[step.name] = (2 * RADIUS, 2 * RADIUS) if step.joint else (width, heights[step.name])
     for step in steps:
         centre, size = centres[step.name], sizes[step.name]
         if step.joint:
             diagrams.draw_joint(panel, centre, RADIUS, step.joint)
             diagrams.write(panel, (centre[0], centre[1] + RADIUS + 0.1), [step.function.rsplit(".", 1)[-1]])
+        elif step.name in pictures:
+            diagrams.draw_box(panel, centre, size, (), step.fill)
+            middle = centre[1] - size[1] / 2 + INSET + picture[1] / 2
+            _show(panel, (centre[0], middle), picture, pictures[step.name])
+            below = centre[0], centre[1] + (picture[1] + INSET) / 2
+            diagrams.write(panel, below, words[step.name], dark=len(step.lines))
         else:
             diagrams.draw_box(panel, centre, size, words[step.name], step.fill, len(step.lines))
         turning = [name for name in step.after if centres[name][1] != centre[1] and centres[name][0] != centre[0]]
@@ -138,9 +203,20 @@ def _draw(steps: tuple[Step, ...], heading: str, explanation: str, ax: "Axes | N
             else:
                 points = _straight(centres[name], sizes[name], centre, size)
             diagrams.draw_arrow(panel, points, diagrams.SHORTCUT if name in turning else INK)
-    table = [(step.name, " ".join(step.lines), step.function, step.section, step.after, *step.place) for step in steps]
-    columns = ["step", "words", "function", "section", "after", "column", "row"]
+    table = [
+        (step.name, " ".join(step.lines), step.function, step.section, step.after, *step.place, step.name in pictures)
+        for step in steps
+    ]
+    columns = ["step", "words", "function", "section", "after", "column", "row", "pictured"]
     return Drawn(figure, pd.DataFrame(table, columns=columns))
+
+
+def _show(panel: "Axes", centre: diagrams.Point, size: tuple[float, float], image: np.ndarray) -> None:
+    (x, y), (width, height) = centre, size
+    limits = panel.get_xlim(), panel.get_ylim()
+    extent = (x - width / 2, x + width / 2, y + height / 2, y - height / 2)
+    panel.imshow(image, extent=extent, aspect=panel.get_aspect(), interpolation="antialiased", zorder=4)
+    panel.set(xlim=limits[0], ylim=limits[1])
 
 
 def _straight(

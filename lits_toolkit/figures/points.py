@@ -1,4 +1,4 @@
-"""Small helpers that several families of figures share: spreading points, wording counts, shortening names."""
+"""Small helpers that several families of figures share: spreading points, shortening names."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,6 @@ def spread(count: int, width: float) -> np.ndarray:
     """
     golden = (np.sqrt(5) - 1) / 2
     return ((np.arange(count) * golden + 0.5) % 1 - 0.5) * width
-
-
-def count_of(number: int, thing: str) -> str:
-    """Word a count with its plural.
-
-    Examples:
-        >>> count_of(1, "case"), count_of(3, "case")
-        ('1 case', '3 cases')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}".replace(",", " ")
 
 
 def short_names(names: Sequence[str]) -> tuple[list[str], str]:

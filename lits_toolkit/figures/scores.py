@@ -8,9 +8,10 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of, short_names
+from lits_toolkit.figures.points import short_names
 from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, SIZE_GROUP_COLORS, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -89,7 +90,7 @@ def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] 
         ax.set_ylabel(unit)
         if len(undefined):
             ax.set_title(
-                f"× undefined in {count_of(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=8.5
+                f"× undefined in {counted(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=8.5
             )
     figure.align_ylabels(panels)
     _name_cases(panels[-1], first, None)
@@ -207,7 +208,7 @@ def _limit(ax: "Axes", column: str, values: pd.Series) -> None:
 
 def _how_many(shown: int, left_out: int) -> str:
     note = f" ({left_out} without tumour left out)" if left_out else ""
-    return count_of(shown, "case") + note
+    return counted(shown, "case") + note
 
 
 def _stem(count: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -29,8 +30,6 @@ from lits_toolkit.study.results import Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NOT_TRAINED = "not trained"
-
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -40,6 +39,8 @@ class Example:
     method: str
     """The run or folder of masks by which it is known; "" where there is none."""
     piece: AxialSlice
+    note: str = ""
+    """Why there is no prediction, where there is none."""
 
 
 def take_examples(results: Results, networks: Sequence[str], cases: Sequence[str]) -> list[Example]:
@@ -51,16 +52,15 @@ def take_examples(results: Results, networks: Sequence[str], cases: Sequence[str
     missing = [name for name in cases if name not in files]
     if missing:
         raise InputError(f"no CT of {', '.join(missing)} among the results: give their folder as volumes")
-    of_network = {network: method for method, network in results.networks.items() if results.masks.get(method)}
+    shown = {network: _with_masks(results, network) for network in networks}
     found = []
     for name in cases:
         case = read_case(files[name])
         z = busiest_slice(case)
         for network in networks:
-            method, mask = of_network.get(network, ""), None
-            if method:
-                mask = read_mask(results.masks[method][name])
-            found.append(Example(network, method, take_slice(case, z, mask, margin_mm=15.0)))
+            method, masks = shown[network]
+            mask, note = (read_mask(masks[name]), "") if masks else (None, results.why_none(network))
+            found.append(Example(network, method, take_slice(case, z, mask, margin_mm=15.0), note))
     return found
 
 
@@ -68,8 +68,9 @@ def take_examples(results: Results, networks: Sequence[str], cases: Sequence[str
 def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
     """A row for each case, a column for each network: the reference's tumour filled blue, the predicted outlined red.
 
-    `examples` come from `take_examples`. The data has a row per panel: case, z, network, method, reference_pixels,
-    prediction_pixels (-1 without a prediction), dice of the two in that slice (NaN). Raises InputError without any.
+    `examples` come from `take_examples`. The data has a row per panel: case, z, network, method, note,
+    reference_pixels, prediction_pixels (-1 without a prediction), dice of the two in that slice (NaN). Raises
+    InputError without any.
     """
     if not examples:
         raise InputError("there is no example to draw: expected at least one")
@@ -89,7 +90,7 @@ def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[A
             outline(ax, piece.prediction == TUMOR, PREDICTION, 1.5)
         else:
             ax.text(
-                0.5, 0.94, NOT_TRAINED, ha="center", va="top", color="white", transform=ax.transAxes, fontsize=10,
+                0.5, 0.94, example.note, ha="center", va="top", color="white", transform=ax.transAxes, fontsize=10,
                 bbox={"facecolor": INK, "alpha": 0.7, "edgecolor": "none"},
             )  # fmt: skip
         if place < len(networks):
@@ -107,9 +108,17 @@ def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[A
     return Drawn(figure, pd.DataFrame([_row(example) for example in examples]))
 
 
+def _with_masks(results: Results, network: str) -> tuple[str, dict[str, Path]]:
+    """The first method of a network whose masks are there, and these by case."""
+    for method, own in results.networks.items():
+        if own == network and (masks := results.masks(method)):
+            return method, masks
+    return "", {}
+
+
 def _row(example: Example) -> Mapping[str, object]:
     piece = example.piece
-    row = {"case": piece.case, "z": piece.z, "network": example.network, "method": example.method}
+    row = {"case": piece.case, "z": piece.z, "network": example.network, "method": example.method, "note": example.note}
     expected = piece.reference == TUMOR if piece.reference is not None else None
     if expected is None or piece.prediction is None:
         pixels = -1 if expected is None else int(expected.sum())

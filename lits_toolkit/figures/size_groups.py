@@ -7,9 +7,10 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of, spread
+from lits_toolkit.figures.points import spread
 from lits_toolkit.figures.style import INK, METHOD_COLORS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def draw_dice_by_size_group(
         handles = sorted(ax.get_legend_handles_labels()[0], key=lambda handle: handle not in ax.containers)
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
     total = int((named.loc[named["method"] == methods[0], "kind"] == "reference").sum())
-    figure.suptitle(f"Tumour Dice by size group · {label}, {count_of(total, 'tumour')}")
+    figure.suptitle(f"Tumour Dice by size group · {label}, {counted(total, 'tumour')}")
     return Drawn(figure, data)
 
 
@@ -98,7 +99,7 @@ def _draw_published(ax: "Axes", published: pd.DataFrame) -> pd.DataFrame:
 def _group_tick(data: pd.DataFrame, group: str) -> str:
     rows = data[(data["source"] == "here") & (data["size_group"] == group)]
     found, alarms = (" / ".join(str(int(number)) for number in rows[column]) for column in ("detected", "false_alarms"))
-    tumors = count_of(int(rows["lesions"].iloc[0]), "tumour")
+    tumors = counted(int(rows["lesions"].iloc[0]), "tumour")
     ending = "" if alarms == "1" else "s"
     return f"{group}, {SIZE_GROUP_RANGES[group]}\n{tumors}, {found} found\n{alarms} false alarm{ending}"
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.points import count_of, spread
+from lits_toolkit.figures.points import spread
 from lits_toolkit.figures.style import INK, LABEL_COLORS, PUBLISHED, house_style
 from lits_toolkit.study.tissue import published_hu
+from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def draw_tissues(tissues: pd.DataFrame, label: str, axes: "Sequence[Axes] | None
     panels[0].set_yticks(range(len(data)), [_NAMES.get(tissue, tissue) for tissue in data["tissue"]])
     panels[0].set_ylim(len(data) - 0.4, -0.6)
     figure.legend(handles=_keys(), loc="outside lower center", ncols=3)
-    figure.suptitle(f"HU of tissues · {label}, {count_of(tissues['case'].nunique(), 'case')}")
+    figure.suptitle(f"HU of tissues · {label}, {counted(tissues['case'].nunique(), 'case')}")
     return Drawn(figure, data)
 
 

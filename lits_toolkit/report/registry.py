@@ -95,6 +95,7 @@ EXHIBITS = (
             (f"table-a.{number}", f"03_table_a_{number}.md", f"the encoder of {name}", f"Table A.{number}")
             for name, number in _ENCODER_TABLES
         ),
+        reads=(COHORT, PREDICTIONS),
     ),
     *_from(
         "04_training",

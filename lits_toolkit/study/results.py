@@ -5,7 +5,7 @@ A method is a run of a study, or a folder of masks, which is scored when it is a
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -43,8 +43,10 @@ class Results:
     """The masks of the first method with their references."""
     files: list[CaseFiles]
     """The same cases with their CT, in the same order; empty unless all have one."""
-    masks: dict[str, dict[str, Path]] = field(default_factory=dict)
-    """Method → case → its mask."""
+    folders: dict[str, Path]
+    """Method → the folder of its masks."""
+    references: Path
+    """The cohort, or folder of masks, that they are scored against."""
 
     @property
     def method(self) -> str:
@@ -60,6 +62,26 @@ class Results:
     def title(self) -> str:
         """What a figure of the first method alone is called by: the cohort and, of several methods, this one."""
         return f"{self.label}, {self.method}" if len(self.scores) > 1 else self.label
+
+    def masks(self, method: str) -> dict[str, Path]:
+        """Case → its mask; none of a run whose masks were not kept, as of a threshold, or are not all there."""
+        pairs = self.pairs
+        if method != self.method:
+            try:
+                pairs = pair_masks(self.folders[method], self.references, [pair.case for pair in pairs])
+            except InputError:
+                return {}
+        return {pair.case: pair.prediction for pair in pairs}
+
+    def why_none(self, network: str) -> str:
+        """Why there is nothing of a tumour network to show: "not trained", "trained, not scored" or "no prediction".
+
+        No prediction is what there is of folders of masks of which none is the network's, and of a run whose masks
+        were not kept.
+        """
+        if self.trained is None or network in self.networks.values():
+            return "no prediction"
+        return "trained, not scored" if network in self.trained else "not trained"
 
     @property
     def cases(self) -> pd.DataFrame:
@@ -117,8 +139,8 @@ def results_of_run(study: Workspace, run: str = RUN) -> Results:
         frozenset(study.models("tumor")),
         pairs,
         _find_files(pairs, study.data),
-        {run: _by_case(pairs)}
-        | {method: _masks(study.predictions(method), study.data, names) for method in scores if method != run},
+        {method: study.predictions(method) for method in scores},
+        study.data,
     )
 
 
@@ -172,7 +194,8 @@ def score_folders(
         None,
         pairs,
         files,
-        {method: _masks(place, references, [pair.case for pair in pairs]) for method, place in places.items()},
+        places,
+        Path(references),
     )
 
 
@@ -208,17 +231,6 @@ def _network(predictions: Path) -> str:
         return str(read_json(predictions / RECORD)["tumor_model"]["name"])
     name = predictions.resolve().name
     return name if name in encoders() else ""
-
-
-def _masks(predictions: Path, references: str | Path, names: Sequence[str]) -> dict[str, Path]:
-    """By case; none of a run whose masks were not kept, as of a threshold, or are not all there."""
-    with suppress(InputError):
-        return _by_case(pair_masks(predictions, references, names))
-    return {}
-
-
-def _by_case(pairs: Sequence[MaskPair]) -> dict[str, Path]:
-    return {pair.case: pair.prediction for pair in pairs}
 
 
 def _below_each_other(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """One table of a whole study: what each network costs and how good it is, the dissertation's figures beside ours."""
 
-from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,12 +25,11 @@ def study_table(results: Results, times: pd.DataFrame | None = None) -> pd.DataF
         times: Of `study.benchmark.Benchmark`; of its runtimes the fastest counts for a network.
 
     Returns:
-        Columns STUDY_COLUMNS: `source` "dissertation, LiTS" or "ours, COHORT"; `note` why there is no number of ours:
-        "not trained", "trained, not scored" or, of folders of masks, "no prediction". `parameters` and `macs` (of one
-        sample) as printed and as counted, `seconds` per slice to predict; Dice of the size groups, lesion by lesion, a
-        miss counting 0; `tumors` how many ours are a mean over, as "21, 9, 4". NaN where there is no number. A network
-        that several methods share has as many rows; methods without a network (thresholds, others' masks) come last,
-        with no model.
+        Columns STUDY_COLUMNS: `source` "dissertation, LiTS" or "ours, COHORT"; `note` why there is no number of ours,
+        as `Results.why_none` has it. `parameters` and `macs` (of one sample) as printed and, of ours with a score, as
+        counted, `seconds` per slice to predict; Dice of the size groups, lesion by lesion, a miss counting 0; `tumors`
+        how many ours are a mean over, as "21, 9, 4". NaN where there is no number. A network that several methods share
+        has as many rows; methods without a network (thresholds, others' masks) come last, with no model.
     """
     source = f"ours, {results.label}"
     seconds = _fastest(times)
@@ -39,14 +37,11 @@ def study_table(results: Results, times: pd.DataFrame | None = None) -> pd.DataF
     for printed in published_dice().to_dict("records"):
         name = str(printed["model"])
         rows.append({"model": name, "source": DISSERTATION} | _published(name) | {g: printed[g] for g in SIZE_GROUPS})
-        entry = describe_model(name)
-        cost = {"parameters": entry.parameters, "macs": entry.macs, "seconds": seconds.get(name)}
+        ours = {"model": name, "source": source, "seconds": seconds.get(name)}
         own = [method for method, network in results.networks.items() if network == name]
-        rows += [
-            {"model": name, "source": source, "method": method} | cost | _measured(results, method) for method in own
-        ]
+        rows += [ours | {"method": method} | _counted(name) | _measured(results, method) for method in own]
         if not own:
-            rows.append({"model": name, "source": source, "note": _why_none(name, results.trained)} | cost)
+            rows.append(ours | {"note": results.why_none(name)})
     known = set(published_dice()["model"])
     rows += [
         {"model": "", "source": source, "method": method} | _measured(results, method)
@@ -79,6 +74,11 @@ def _published(name: str) -> dict[str, float | None]:
     }
 
 
+def _counted(name: str) -> dict[str, int]:
+    entry = describe_model(name)
+    return {"parameters": entry.parameters, "macs": entry.macs}
+
+
 def _measured(results: Results, method: str) -> dict[str, Any]:
     scores = results.scores[method]
     groups = scores.lesions[scores.lesions["kind"] == "reference"].groupby("size_group")["dice"]
@@ -88,12 +88,6 @@ def _measured(results: Results, method: str) -> dict[str, Any]:
         "tumors": ", ".join(str(counts.get(group, 0)) for group in SIZE_GROUPS),
         "dice_per_case": scores.summary["tumor"]["dice_per_case"],
     }
-
-
-def _why_none(network: str, trained: Collection[str] | None) -> str:
-    if trained is None:
-        return "no prediction"
-    return "trained, not scored" if network in trained else "not trained"
 
 
 def _fastest(times: pd.DataFrame | None) -> dict[str, float]:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lits_toolkit.figures.points import count_of, short_names, spread
+from lits_toolkit.figures.points import short_names, spread
 
 NAMES = st.lists(st.text("ab1-_.", min_size=1, max_size=8), min_size=1, max_size=6)
 
@@ -24,7 +24,3 @@ def test_prefix_and_short_name_make_the_name(names):
 def test_only_whole_words_are_split_off():
     assert short_names(["volume-12", "volume-130"]) == (["12", "130"], "volume-")
     assert short_names(["volume-1", "volume-1"]) == (["volume-1", "volume-1"], "")
-
-
-def test_counts_have_their_plural():
-    assert [count_of(number, "case") for number in (0, 1, 2, 1234)] == ["0 cases", "1 case", "2 cases", "1 234 cases"]

@@ -1,3 +1,6 @@
+import shutil
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -38,8 +41,21 @@ def test_each_network_is_shown_in_the_slice_with_the_most_tumour(results):
     assert data["reference_pixels"].tolist() == [64, 64, 64]
     assert data["prediction_pixels"].tolist() == [32, 64, -1]
     assert data["dice"].tolist() == pytest.approx([64 / 96, 1, np.nan], nan_ok=True)
-    texts = [[text.get_text() for text in ax.texts] for ax in drawn.figure.axes]
-    assert texts == [[], [], ["not trained"]]
+    assert texts_of(drawn) == [[], [], ["no prediction"]]
+    assert data["note"].tolist() == ["", "", "no prediction"]
+
+
+def test_why_a_network_is_not_shown_is_told_in_its_panel(results):
+    networks = ["3d-dsts-top", "3d-dsts-default", "3d-dsts-bottom"]
+    study = replace(results, trained=frozenset(networks[:2]))
+    drawn = draw_side_by_side(take_examples(study, networks, ["volume-7"]), "test cohort")
+    assert texts_of(drawn) == [[], ["trained, not scored"], ["not trained"]]
+    shutil.rmtree(results.folders["3d-dsts-top"])
+    assert take_examples(study, networks[:1], ["volume-7"])[0].note == "no prediction"
+
+
+def texts_of(drawn):
+    return [[text.get_text() for text in ax.texts] for ax in drawn.figure.axes]
 
 
 def test_what_is_not_there_is_told(results):
@@ -47,3 +63,8 @@ def test_what_is_not_there_is_told(results):
         take_examples(results, ["3d-dsts-top"], ["volume-8"])
     with pytest.raises(InputError, match="no example"):
         draw_side_by_side([], "")
+
+
+def test_of_two_methods_of_a_network_the_first_is_shown(results):
+    alike = replace(results, networks=dict.fromkeys(results.networks, "3d-dsts-top"))
+    assert take_examples(alike, ["3d-dsts-top"], ["volume-7"])[0].method == results.method

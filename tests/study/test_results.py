@@ -102,6 +102,17 @@ def test_a_run_stands_beside_the_studys_runs_on_the_same_cases(study, folders):
     assert results.trained == frozenset()
 
 
+def test_masks_are_found_for_each_method_and_none_where_one_is_missing(study):
+    results = results_of_run(study)
+    for method in ("cascade", "other"):
+        place = study.predictions(method)
+        assert results.masks(method) == {
+            f"volume-{number}": place / f"segmentation-{number}.nii.gz" for number in (1, 2)
+        }
+    (study.predictions("other") / "segmentation-2.nii.gz").unlink()
+    assert results_of_run(study).masks("other") == {}
+
+
 def test_a_notebooks_parameters_choose_between_run_and_folders(study, folders):
     assert open_results(study, "other").method == "other"
     given = open_results(study, predictions=listed(folders, *NAMES), references=str(folders / "cohort"))

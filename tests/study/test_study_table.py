@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lits_toolkit.models.catalogue import describe_model
-from lits_toolkit.study.results import Results, score_folders
+from lits_toolkit.study.results import score_folders
 from lits_toolkit.study.study_table import STUDY_COLUMNS, study_table
 
 
@@ -34,6 +36,13 @@ def test_the_dissertations_row_has_what_it_prints_and_ours_what_is_counted_and_m
     assert ours["dice_per_case"] == pytest.approx(expected)
 
 
+def test_a_network_without_a_score_is_not_counted(results):
+    theirs, ours = rows_of(study_table(results), "3d-dsts-top").to_dict("records")
+    assert ours["note"] == "no prediction"
+    assert np.isnan([ours["parameters"], ours["macs"]]).all()
+    assert theirs["parameters"] == 1.68e6  # Table 4.3
+
+
 def test_the_fastest_runtime_of_ours_counts(results):
     rows = [
         ("2d-mobilenet_v2-top", "prediction", "torch fp32", 0.05),
@@ -49,7 +58,7 @@ def test_the_fastest_runtime_of_ours_counts(results):
 
 
 def test_why_there_is_none_is_told_and_what_has_no_network_comes_last(results):
-    known = Results("x", results.scores, results.networks, frozenset({"3d-dsts-top"}), results.pairs, results.files)
+    known = replace(results, trained=frozenset({"3d-dsts-top"}))
     table = study_table(known)
     assert rows_of(table, "3d-dsts-top")["note"].tolist() == ["", "trained, not scored"]
     assert rows_of(table, "3d-dsts-bottom")["note"].tolist() == ["", "not trained"]

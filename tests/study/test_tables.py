@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import write_json
-from lits_toolkit.study.results import Results, score_folders
+from lits_toolkit.study.results import score_folders
 from lits_toolkit.study.study_table import study_table
 from lits_toolkit.study.tables import (
     CHALLENGE_COLUMNS,
@@ -84,7 +85,7 @@ def test_no_number_of_ours_is_called_the_dissertations(results):
     ],
 )
 def test_why_a_network_has_no_number_is_told(results, trained, why):
-    known = Results(results.label, results.scores, results.networks, trained, results.pairs, results.files)
+    known = replace(results, trained=trained)
     table = size_table("4.6", study_table(known)).data
     row = table[(table["block"] == "mobilenet_v3") & (table["layout"] == "top")].iloc[1]
     assert row["note"] == why
@@ -92,8 +93,7 @@ def test_why_a_network_has_no_number_is_told(results, trained, why):
 
 
 def test_two_methods_of_one_network_have_a_row_each(results):
-    alike = dict.fromkeys(results.networks, "3d-dsts-top")
-    alike = Results("x", results.scores, alike, None, results.pairs, results.files)
+    alike = replace(results, networks=dict.fromkeys(results.networks, "3d-dsts-top"))
     table = size_table("4.7", study_table(alike)).data
     rows = table[(table["block"] == "dsts") & (table["layout"] == "top")]
     assert rows["note"].tolist() == ["", "2d-mobilenet_v2-top", "mine"]
