@@ -1,5 +1,6 @@
 """A table as it is printed, with the numbers behind it, and how it is saved."""
 
+import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,8 +24,9 @@ class Table:
     """What a reader has to know besides."""
 
     def _repr_html_(self) -> str:
-        """The title above, the note below; names that repeat stand once."""
-        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        """The title above, the note below, whose `code` is code; names that repeat stand once."""
+        note = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.note))
+        note = f"<p>{note}</p>" if note else ""
         return f"<p><b>{escape(self.title)}</b></p>{self.text.to_html()}{note}"
 
     def to_markdown(self) -> str:

@@ -8,6 +8,7 @@ DATA = pd.DataFrame(
 )  # fmt: skip
 TEXT = DATA.assign(dice=["0.123", "–", "0.500"]).set_index(["block", "layout", "source"])
 TABLE = Table("Table 9 · <phantoms>", DATA, TEXT, "Nothing & more.")
+CODE = Table("", DATA, TEXT, "by `lits submit <a>`")
 
 
 def test_as_text_names_stand_once_and_the_numbers_as_they_are_printed():
@@ -36,4 +37,5 @@ def test_in_a_notebook_its_words_are_no_markup():
     shown = TABLE._repr_html_()
     assert "&lt;phantoms&gt;" in shown
     assert "Nothing &amp; more." in shown
+    assert "by <code>lits submit &lt;a&gt;</code>" in CODE._repr_html_()
     assert shown.index("Table 9") < shown.index("<table") < shown.index("Nothing")
