@@ -68,7 +68,10 @@ def predict(
         raise SettingError("expected --output FOLDER for the masks of your own files, found none")
     if not inputs:
         require_run_of_part(run, part)
-    cases = [case for path in inputs for case in find_cases(path)] if inputs else study.require().cases_of(part)
+    if inputs:
+        cases = list(dict.fromkeys(case for path in inputs for case in find_cases(path)))
+    else:
+        cases = study.require().cases_of(part)
     folder = output or study.predictions(run)
     from lits_toolkit.inference.cascade import thresholds_of
     from lits_toolkit.inference.estimate import estimate_memory_gb, read_shapes

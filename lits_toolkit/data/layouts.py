@@ -23,14 +23,17 @@ from lits_toolkit.data.nifti import find_nifti, is_nifti, without_ending
 from lits_toolkit.data.series import series_cases
 from lits_toolkit.errors import InputError
 
+PREDICTED, PROBABILITIES = "predictions.json", "probabilities"
+"""What `lits predict` leaves beside its masks, by which they are told from an expert's, and a folder below them."""
+
 
 def find_cases(place: str | Path) -> list[CaseFiles]:
     """The cases of a cohort in natural order, in any of the layouts above, at any depth; reads no voxels.
 
     `place` is a cohort's folder or one in it, a NIfTI file, or a zip file of 3D-IRCADb-01. A mask named by LiTS's rule
-    may lie anywhere in the cohort. Of several CT series in one folder each is a case; scout views and other modalities
-    are none. InputError where nothing is found, where two files claim one name, or where a dataset.json says that
-    the masks are not of liver and tumours.
+    may lie anywhere in the cohort, but for folders that `lits predict` has written. Of several CT series in one folder
+    each is a case; scout views and other modalities are none. InputError where nothing is found, where two files claim
+    one name, or where a dataset.json says that the masks are not of liver and tumours.
     """
     place = Path(place)
     if place.is_file():
@@ -44,6 +47,11 @@ def find_cases(place: str | Path) -> list[CaseFiles]:
     series: list[CaseFiles] = []
     masks: list[tuple[str, Path]] = []
     for folder, folders, names in walk(place):
+        if PREDICTED in names and folder != place:
+            folders.clear()
+            continue
+        if PREDICTED in names and PROBABILITIES in folders:
+            folders.remove(PROBABILITIES)
         paths = [folder / name for name in names]
         if is_patient(folders, names):
             cases.append(patient_in_folder(folder))

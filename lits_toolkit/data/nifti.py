@@ -127,7 +127,8 @@ def _encoded(array: np.ndarray, grid: Grid, path: str | Path, slope: float = 1) 
         raise GeometryError(f"{path}: expected an array of shape {grid.axial_shape}, found {array.shape}")
     header = None if grid.header is None else grid.header.copy()
     voxels = grid.from_axial(array)
-    image = nib.Nifti1Image(voxels, None if header is not None else grid.affine, header)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    image = kind(voxels, None if header is not None else grid.affine, header)
     image.set_data_dtype(array.dtype)
     image.header.set_slope_inter(slope, 0)
     if header is not None:

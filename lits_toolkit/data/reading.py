@@ -11,6 +11,7 @@ from lits_toolkit.data.folders import outer_zip
 from lits_toolkit.data.ircadb import is_ircadb_masks, read_ircadb_masks, read_ircadb_masks_grid
 from lits_toolkit.data.nifti import is_nifti, read_nifti, read_nifti_grid
 from lits_toolkit.errors import GeometryError, InputError
+from lits_toolkit.words import counted
 
 LABEL_TOLERANCE = 1e-3
 """How far a stored label may be from an integer: some writers keep 3 as 2.9999."""
@@ -70,19 +71,28 @@ def read_case(case: CaseFiles | str | Path) -> Case:
             raise InputError(f"expected one CT file, found {len(found)} cases in {case}")
         case = found[0]
     stored = read_stored(case.volume, case.series)
-    volume = stored.grid.to_axial(_int16(stored.voxels, case.volume))
-    reference = read_mask(case.reference, stored.grid) if case.reference else None
-    return Case(case.name, volume, stored.grid, reference, case)
+    grid, hu = stored.grid, _int16(stored.voxels, case.volume)
+    del stored  # of floats it is larger than all that is made of it
+    volume = grid.to_axial(hu)
+    reference = read_mask(case.reference, grid) if case.reference else None
+    return Case(case.name, volume, grid, reference, case)
 
 
 def _int16(hu: np.ndarray, path: Path) -> np.ndarray:
-    """Rounded and clipped; the very array where it is int16 already, as most CTs are."""
+    """(i, j, k) HU of any real type, rounded and clipped slice by slice; the very array where it is int16 already.
+
+    InputError where there is a voxel that is no finite number.
+    """
     if hu.dtype == np.int16:
         return hu
-    if not np.isfinite(hu).all():
-        raise InputError(f"{path}: {np.count_nonzero(~np.isfinite(hu))} voxels are not finite numbers")
+    slices = range(hu.shape[2])
+    if wrong := sum(int(np.count_nonzero(~np.isfinite(hu[..., k]))) for k in slices):
+        raise InputError(f"{path}: expected finite numbers, found {counted(wrong, 'voxel')} of NaN or infinity")
     info = np.iinfo(np.int16)
-    return np.clip(np.rint(hu), info.min, info.max).astype(np.int16)
+    found = np.empty_like(hu, np.int16)
+    for k in slices:
+        found[..., k] = np.clip(np.rint(hu[..., k]), info.min, info.max)
+    return found
 
 
 def read_mask(path: str | Path, grid: Grid | None = None) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lits_toolkit.errors import InputError, OutputError, require_extra
 from lits_toolkit.files import content_hash, read_json, remove, replacing, write_json
+from lits_toolkit.inference.cascade import thresholds_of
 from lits_toolkit.inference.openvino_runtime import openvino_core
 from lits_toolkit.models.storage import Model, weights_fingerprint
 
@@ -25,7 +26,7 @@ class Int8:
 
     graph: "ov.Model"
     record: dict[str, Any]
-    """int8.json: the fingerprint of the weights they were made of, the Dice of both, whether they were accepted."""
+    """int8.json: the fingerprint of the weights they were made of, the thresholds, the Dice of both, the verdict."""
 
     @property
     def accepted(self) -> bool:
@@ -103,7 +104,7 @@ def write_ir(graph: "ov.Model", path: Path) -> None:
 
 
 def read_int8(model: Model) -> Int8:
-    """A model's int8 weights; InputError where it has none, they are damaged, or its weights have changed since."""
+    """A model's int8 weights; InputError where it has none, they are damaged, or its weights or thresholds changed."""
     record, reason = _read_record(model)
     if reason:
         raise InputError(f"{reason}: `lits export --to int8` makes int8 weights")
@@ -143,5 +144,8 @@ def _read_record(model: Model) -> tuple[dict[str, Any], str]:
         made_of, _, _ = record["weights"], record["accepted"], record["verdict"]
     except (InputError, KeyError, TypeError):
         return {}, f"{model.folder / FOLDER / RECORD} is damaged"
-    changed = made_of != weights_fingerprint(model.folder)
-    return record, "the model was trained anew since its int8 weights" if changed else ""
+    if made_of != weights_fingerprint(model.folder):
+        return record, "the model was trained anew since its int8 weights"
+    now = vars(thresholds_of(model))
+    tuned = record.get("thresholds", now) != now
+    return record, "the model was tuned anew since its int8 weights were held against it" if tuned else ""

@@ -35,6 +35,7 @@ from lits_toolkit.inference.resume import (
     method_fingerprint,
     remove_stale,
     require_free,
+    require_not_read,
     require_same_method,
 )
 from lits_toolkit.inference.runtimes import Runner, open_model
@@ -79,7 +80,8 @@ def predict_cases(
 
     Raises:
         OutputError: A mask is there that this call would not have made, or `output` has predictions of other models;
-            told before anything is computed, unless `overwrite`. Or something cannot be written.
+            told before anything is computed, unless `overwrite`. Or a mask would replace a case's reference, or lie
+            among its DICOM slices; or something cannot be written.
         SettingError: A model is of the wrong stage, or a setting does not fit.
         InputError: A case lacks the reference it needs, or two cases would share a mask; told before anything is
             computed. Or some cases could not be predicted; told after all others are done.
@@ -91,6 +93,7 @@ def predict_cases(
     method = describe_method(tumor_model, liver_model, thresholds, settings)
     task = Task(output, method_fingerprint(method), thresholds, settings)
     sources = {case.name: describe_source(case, with_reference=liver_model is None) for case in cases}
+    require_not_read(cases, task)
     if not overwrite:
         require_same_method(output, method)
     predictions = {} if overwrite else find_kept(sources, task)

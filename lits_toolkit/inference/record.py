@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from lits_toolkit.data.case import LIVER, TUMOR, Grid, mask_file_name
+from lits_toolkit.data.layouts import PROBABILITIES
 from lits_toolkit.data.network_grid import slabs_from_network_grid
 from lits_toolkit.data.nifti import write_probability
 from lits_toolkit.errors import InputError, SettingError
@@ -15,7 +16,6 @@ from lits_toolkit.files import read_json, replacing
 from lits_toolkit.metrics.boxes import bounding_box
 from lits_toolkit.metrics.lesions import find_lesions
 
-PROBABILITIES = "probabilities"
 Probability = Literal["uint8", "float16"]
 """How the probability of tumour is written: in 255 steps as NIfTI on the CT's grid, or as a NumPy array (z, y, x)."""
 

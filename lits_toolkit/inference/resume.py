@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lits_toolkit.data.case import CaseFiles, mask_file_name
+from lits_toolkit.data.folders import outer_zip
+from lits_toolkit.data.layouts import PREDICTED
 from lits_toolkit.errors import OutputError
 from lits_toolkit.files import content_hash, read_json, remove
 from lits_toolkit.inference.cascade import Thresholds
@@ -23,7 +25,7 @@ from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.storage import TUNED, Model, weights_fingerprint
 from lits_toolkit.words import counted
 
-RECORD = "predictions.json"
+RECORD = PREDICTED
 """By which models, and with what settings, a folder's masks were made."""
 Source = list[list[Any]]
 """Path, size and time of change of each of the files that a case was read from."""
@@ -161,14 +163,37 @@ def require_free(cases: Sequence[CaseFiles], sources: dict[str, Source], task: T
         )
 
 
+def require_not_read(cases: Sequence[CaseFiles], task: Task) -> None:
+    """OutputError, even with `overwrite`, where a mask would take an expert's place, or lie among DICOM slices."""
+    output = task.output.resolve()
+    for case in cases:
+        mask = task.made_of(case.name)[0].resolve()
+        ours = read_prediction(task.output / record_name(case.name)) is not None
+        if case.reference is not None and mask == case.reference.resolve() and not ours:
+            raise OutputError(
+                f"{mask} is the reference mask of {case.name}, which a prediction must not replace: give another folder"
+            )
+        if case.volume.is_dir() and output.is_relative_to(case.volume.resolve()):
+            raise OutputError(f"{task.output} lies among the DICOM slices of {case.name}: give another folder")
+
+
 def describe_source(files: CaseFiles, with_reference: bool) -> Source:
-    """Path, size and time of change of the files of a case that are read; of a folder those of all that it holds."""
+    """Path, size and time of change of the files of a case that are read; of a folder those of all that it holds.
+
+    What lies in a zip file is as that file.
+    """
     paths = [files.volume, files.reference] if with_reference and files.reference else [files.volume]
     return [[str(path.resolve()), *_size_and_change(path)] for path in paths]
 
 
 def _size_and_change(path: Path) -> tuple[int, int]:
-    """Bytes, and the last time of change in ns: of a folder, whose own says nothing of a slice that is replaced."""
-    parts = [path, *(path.rglob("*") if path.is_dir() else ())]
-    found = [part.stat() for part in parts]
+    """Bytes, and the last time of change in ns: of a folder, whose own says nothing of a slice that is replaced.
+
+    Zeros where one of the files is not there, a link to nowhere: reading the case tells of it, and stops no other.
+    """
+    parts = [outer_zip(path) or path, *(path.rglob("*") if path.is_dir() else ())]
+    try:
+        found = [part.stat() for part in parts]
+    except OSError:
+        return 0, 0
     return sum(each.st_size for each in found), max(each.st_mtime_ns for each in found)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError, nearest
+from lits_toolkit.inference.cascade import thresholds_of
 from lits_toolkit.inference.export import FOLDER, ExportFormat, export_model
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
@@ -84,6 +85,7 @@ def make_int8(study: Workspace, model: Model, tell: Callable[[str], None] = lamb
     verdict = f"{what} {after:.3f} in int8, {before:.3f} in fp32: {'accepted' if accepted else 'refused'}"
     record = {
         "weights": weights_fingerprint(model.folder),
+        "thresholds": vars(thresholds_of(model)),
         "accepted": accepted,
         "verdict": verdict,
         "measure": measure,

@@ -88,3 +88,13 @@ def test_series_in_folders_of_one_name_are_named_by_the_way_to_them(tmp_path):
     for patient in ("anna", "ben"):
         write_dicom_case(tmp_path / patient / "CT", small_case())
     assert [case.name for case in find_cases(tmp_path)] == ["anna-CT", "ben-CT"]
+
+
+def test_what_was_predicted_below_a_cohort_is_no_reference_and_no_ct(tmp_path):
+    written = "predictions.json", "segmentation-1.nii.gz", "probabilities/volume-1.nii.gz"
+    touch(tmp_path, "volume-1.nii.gz", *(f"masks/{name}" for name in written))
+    (found,) = find_cases(tmp_path)
+    assert (found.volume, found.reference) == (tmp_path / "volume-1.nii.gz", None)
+    touch(tmp_path, *written)  # into the cohort's own folder: the probabilities are no CT there either
+    (found,) = find_cases(tmp_path)
+    assert found.volume == tmp_path / "volume-1.nii.gz"

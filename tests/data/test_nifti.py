@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -103,7 +104,7 @@ def test_labels_stay_integers(tmp_path):
         (lambda path: path.write_bytes(b""), "expected a NIfTI file"),
         (lambda path: write(path, np.zeros((3, 4, 5, 2), np.int16)), "3 dimensions"),
         (lambda path: write(path, np.zeros((3, 4), np.int16)), "3 dimensions"),
-        (lambda path: write(path, np.full((3, 4, 5), np.nan, np.float32)), "not finite"),
+        (lambda path: write(path, np.full((3, 4, 5), np.nan, np.float32)), "finite numbers, found 60 voxels"),
         (lambda path: write(path, np.zeros((3, 4, 5), np.complex64)), "real numbers"),
     ],
 )
@@ -211,3 +212,29 @@ def test_a_header_that_tells_of_more_than_memory_holds_is_an_error(tmp_path):
     (tmp_path / "v.nii").write_bytes(header.binaryblock + bytes(104))
     with pytest.raises(InputError, match=r"v\.nii"):
         read_nifti(tmp_path / "v.nii")
+
+
+def test_a_ct_of_floats_is_in_memory_hardly_larger_than_its_file(tmp_path):
+    """As int16 it is half of that, which is there twice only when the floats are gone."""
+    hu = np.random.default_rng(0).normal(0, 300, (128, 128, 40)).astype(np.float32)
+    hu[0, 0, :2] = 1e6, -1e6
+    write(tmp_path / "volume-3.nii", hu)
+    tracemalloc.start()
+    try:
+        case = read_case(tmp_path / "volume-3.nii")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 7 * hu.size
+    expected = np.clip(np.rint(hu), -32768, 32767).astype(np.int16)
+    np.testing.assert_array_equal(case.volume, case.grid.to_axial(expected))
+
+
+def test_a_nifti_2_gets_a_nifti_2_without_a_word_of_nibabels(tmp_path, caplog):
+    nib.save(nib.Nifti2Image(np.zeros((5, 6, 7), np.int16), AFFINE), tmp_path / "volume-3.nii.gz")
+    case = read_case(tmp_path / "volume-3.nii.gz")
+    mask = np.random.default_rng(0).integers(0, 3, (7, 6, 5)).astype(np.uint8)
+    write_mask(mask, case.grid, tmp_path / "m.nii.gz")
+    assert isinstance(nib.load(tmp_path / "m.nii.gz"), nib.Nifti2Image)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.nii.gz", case.grid), mask)
+    assert not caplog.records

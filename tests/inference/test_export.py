@@ -162,7 +162,8 @@ def quantised(tmp_path):
     (tmp_path / WEIGHTS).write_bytes(b"weights")
     found = model(folder=tmp_path)
     windows = [np.random.default_rng(seed).random((1, 9, SIZE, SIZE), np.float32) for seed in range(4)]
-    record = {"weights": weights_fingerprint(tmp_path), "accepted": True, "verdict": "Dice 0.5 and 0.5"}
+    record = {"weights": weights_fingerprint(tmp_path), "thresholds": vars(Thresholds())}
+    record |= {"accepted": True, "verdict": "Dice 0.5 and 0.5"}
     store_int8(tmp_path, quantise(to_openvino(found.network), windows), record)
     return found
 
@@ -190,13 +191,15 @@ def test_a_prediction_by_other_int8_weights_is_another_method_where_they_may_be_
     assert (describe_method(quantised, None, Thresholds(), settings) != before) == another
 
 
-@pytest.mark.parametrize("damage", ["retrained", "refused", "json", "xml", "bin"])
+@pytest.mark.parametrize("damage", ["retrained", "tuned", "refused", "json", "xml", "bin"])
 def test_int8_weights_that_cannot_be_used_are_named_and_auto_goes_on_without(quantised, damage):
     folder = quantised.folder / FOLDER
     record = json.loads((folder / RECORD).read_text())
     match damage:
         case "retrained":
             (quantised.folder / WEIGHTS).write_bytes(b"others")
+        case "tuned":
+            quantised.description["thresholds"] = {"tumor": 0.25}
         case "refused":
             (folder / RECORD).write_text(json.dumps(record | {"accepted": False}))
         case "json":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from joblib.externals.loky import process_executor
-from writers import small_grid, write_dicom_case
+from writers import small_case, small_grid, write_dicom_case, write_ircadb
 
 from lits_toolkit.data.case import Case, CaseFiles, Grid
 from lits_toolkit.data.layouts import find_cases
@@ -363,3 +363,46 @@ def test_a_process_that_outlives_a_call_takes_the_models_that_are_there_now(case
         )
         np.testing.assert_allclose(after, alone, atol=1e-3)
         assert np.abs(before.astype(float) - alone).max() > 0.01
+
+
+def test_a_link_to_nowhere_does_not_stop_the_others(cases, tmp_path):
+    cases[1].volume.unlink()
+    cases[1].volume.symlink_to(tmp_path / "nowhere.nii.gz")
+    with pytest.raises(InputError, match=r"1 of 3 cases could not be predicted:\n  volume-1: .*does not exist"):
+        predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
+    assert (tmp_path / "out" / "segmentation-2.nii.gz").is_file()
+
+
+def test_patients_within_a_zip_file_are_predicted_and_kept(tmp_path, predicted):
+    case = small_case("3Dircadb1.1")
+    write_ircadb(tmp_path / "all" / "3Dircadb1.1", case, zipped=True)
+    archive = shutil.make_archive(str(tmp_path / "3Dircadb1.1"), "zip", tmp_path / "all", ".")
+    for _ in range(2):
+        (found,) = predict_cases(find_cases(archive), tmp_path / "out", TUMOR)
+    assert predicted == ["3Dircadb1.1"]
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / found.mask) > 0, case.reference > 0)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_experts_mask_is_never_replaced(cases, tmp_path, overwrite):
+    before = cases[0].reference.read_bytes()
+    with pytest.raises(OutputError, match=r"segmentation-0.nii.gz is the reference mask of volume-0.*another folder"):
+        predict_cases(cases, tmp_path, TUMOR, LIVER, overwrite=overwrite)
+    assert cases[0].reference.read_bytes() == before
+    assert not (tmp_path / RECORD).exists()
+
+
+def test_beside_a_ct_without_a_reference_its_own_mask_may_lie_and_be_made_anew(cases, tmp_path, predicted):
+    cases[0].reference.unlink()
+    for overwrite in (False, False, True):
+        predict_cases(find_cases(cases[0].volume), tmp_path, TUMOR, LIVER, overwrite=overwrite)
+    assert predicted == ["volume-0", "volume-0"]
+
+
+def test_masks_do_not_go_among_dicom_slices(tmp_path):
+    volume = np.full((4, 32, 32), -100, np.int16)
+    write_dicom_case(tmp_path / "anna", Case("anna", volume, small_grid("LPS", shape=volume.shape)))
+    for folder in (tmp_path / "anna", tmp_path / "anna" / "masks"):
+        with pytest.raises(OutputError, match="lies among the DICOM slices of anna: give another folder"):
+            predict_cases(find_cases(tmp_path / "anna"), folder, TUMOR, LIVER)
+    assert len(list((tmp_path / "anna").iterdir())) == 4

@@ -156,3 +156,21 @@ def test_however_a_ct_is_stored_its_mask_is_the_same_in_the_patient(models, ct, 
     predict_cases([files], tmp_path / "out", tumor_model, liver_model, PredictSettings(thresholds))
     place = tmp_path / "out" / "segmentation-anna.nii.gz"
     np.testing.assert_array_equal(read_mask(place, read_case(files).grid), expected)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_around_a_short_liver_the_network_sees_the_slices_that_a_literal_loop_sees(models, dimensions):
+    """A liver far from both ends of a long CT, that begins within a block of four."""
+    tumor_model = models[dimensions, "tumor"]
+    volume = np.random.default_rng(0).integers(-200, 200, (47, 32, 32)).astype(np.int16)
+    tumor_model.description["settings"] = {"combine": "add"}
+    try:
+        for first, last in ((21, 26), (0, 3), (41, 46)):
+            liver = np.zeros(volume.shape, bool)
+            liver[first : last + 1, 8:24, 8:24] = True
+            image = ((volume + 200) / 400).astype(np.float32) + liver
+            expected = literal_probability(tumor_model, image, range(first, last + 1))
+            found = segment(volume, open_model(tumor_model), liver=liver).tumor_probability
+            np.testing.assert_allclose(found, expected, atol=2e-5)
+    finally:
+        tumor_model.description["settings"] = {"combine": "mask"}

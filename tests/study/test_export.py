@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lits_toolkit.errors import InputError, SettingError
+from lits_toolkit.inference.cascade import thresholds_of
 from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.models.storage import load_model
 from lits_toolkit.study import export
@@ -45,6 +46,7 @@ def test_int8_is_accepted_by_the_dice_of_small_lesions(study, monkeypatch, int8,
     cases, windows = record["validation_cases"], record["calibration_windows"]
     assert begun.startswith(f"quantising by {windows} windows, then int8 and fp32 on {len(cases)} validation case")
     assert verdict == record["verdict"]
+    assert record["thresholds"] == vars(thresholds_of(model))
 
 
 def test_calibration_windows_are_those_that_the_stage_is_trained_on(study, monkeypatch):
