@@ -170,7 +170,7 @@ def _draw_mean(ax: "Axes", values: pd.Series, form: str) -> None:
     words = f"mean\n{found.value:{form}}"
     if found.cases > 1:
         ax.axhspan(found.low, found.high, color=color, alpha=0.12, linewidth=0, zorder=1)
-        words += f"\n{found.low:{form}} to\n{found.high:{form}}"
+        words += f"\n95 %:\n{found.low:{form}} to\n{found.high:{form}}"
     ax.annotate(
         words.replace("-", "−"), (1, 0.5), (6, 0), "axes fraction", "offset points",
         va="center", fontsize=8.5, color=color,

@@ -30,7 +30,7 @@ def test_any_number_of_cases_is_legible(make_scores, assert_legible, draw, count
 def test_a_mean_stands_in_the_band_of_its_interval_over_cases(make_scores):
     rows = [(f"volume-{index}", 100 * index, dice) for index, dice in enumerate((0.2, 0.4, 0.9), start=1)]
     (ax,) = draw_dice_per_case(make_scores(*rows), "phantom cohort").figure.axes
-    assert "mean\n0.500\n0.200 to\n0.900" in [text.get_text() for text in ax.texts]
+    assert "mean\n0.500\n95 %:\n0.200 to\n0.900" in [text.get_text() for text in ax.texts]
     bands = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
     assert [(band.y0, band.y1) for band in bands if band.height < 1] == [pytest.approx((0.2, 0.9))]
     errors = draw_errors_per_case(make_scores(*rows), "phantom cohort").figure.axes
