@@ -8,6 +8,7 @@ from typing import Any
 from lits_toolkit.errors import SettingError, nearest
 from lits_toolkit.models.encoders import encoders
 from lits_toolkit.report.needs import COHORT, MODELS, PREDICTIONS, RESULTS, SCORES, Need
+from lits_toolkit.report.notebooks import Parameter, notebook_folder, read_parameters
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Exhibit:
     def is_table(self) -> bool:
         """Whether it is text."""
         return self.file.endswith(".md")
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """What `-p` takes: those of its notebook, without the places that `lits figures` gives."""
+        known = read_parameters(notebook_folder() / f"{self.notebook}.ipynb")
+        return {name: each for name, each in known.items() if name not in ("workspace", "figures")}
 
     @property
     def told(self) -> str:

@@ -59,6 +59,13 @@ def test_a_figure_without_its_parameter_is_told_where_it_is_asked_for_by_name(na
         require_parameters(["tuning"], {"tune": False})
 
 
+def test_every_entry_has_the_parameters_of_its_notebook():
+    (entry,) = find_exhibits(["dice-by-size-group"])
+    assert list(entry.parameters)[:2] == ["smoke", "run"]
+    assert entry.parameters["most"].default == 8
+    assert all("workspace" not in each.parameters and "smoke" in each.parameters for each in EXHIBITS)
+
+
 FIGURES = [(1, 1), *((2, n) for n in range(1, 13)), *((3, n) for n in range(1, 8)), *((4, n) for n in range(1, 8))]
 TABLES = [(2, 1), (2, 2), (3, 1), *((4, n) for n in range(1, 9))]
 
