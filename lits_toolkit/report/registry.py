@@ -60,7 +60,7 @@ EXHIBITS = (
     ),
     *_from(
         "01_data",
-        (COHORT,),
+        (COHORT.unless("data"),),
         ("slices", "01_slices.png", "axial slices with their reference masks"),
         ("slice-and-mask", "01_slice_and_mask.png", "a slice and its mask", "Figure 1.1"),
         ("label-counts", "01_label_counts.png", "voxels per label", "Figure 3.7"),

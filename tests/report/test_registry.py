@@ -4,6 +4,8 @@ from lits_toolkit.errors import SettingError
 from lits_toolkit.report.needs import PREDICTIONS
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
 from lits_toolkit.report.registry import EXHIBITS, ONLY_WITH, find_exhibits, require_parameters
+from lits_toolkit.report.render import lacks_study
+from lits_toolkit.study.workspace import Workspace
 
 
 def test_names_and_files_are_unique_and_files_begin_with_their_notebooks_number():
@@ -41,6 +43,12 @@ def test_folders_that_are_given_stand_for_what_a_study_would_need(workspace):
     workspace.predictions("other").mkdir(parents=True)
     assert need.is_met(workspace, {"run": "other"})
     assert not need.is_met(workspace, {})
+
+
+def test_a_cohort_that_is_given_needs_no_study(tmp_path):
+    nowhere = Workspace(tmp_path / "nowhere")
+    assert lacks_study(nowhere, ["01_data"], {})
+    assert not lacks_study(nowhere, ["01_data"], {"data": str(tmp_path)})
 
 
 def test_what_a_figure_is_drawn_from_is_a_parameter_of_its_notebook():
