@@ -317,7 +317,7 @@ def test_figures_are_listed_with_what_they_need(monkeypatch, capsys, tmp_path):
     status, out, _ = run(monkeypatch, capsys, "figures", "--workspace", tmp_path / "w", "--list")
     assert status == 0
     lines = out.splitlines()
-    assert "01_data" in lines
+    assert "01_data  -p smoke, data, most" in lines
     (line,) = [line for line in lines if line.startswith("  label-counts ")]
     assert re.search(r"needs a cohort: `lits prepare` +01_label_counts.png: voxels per label \(Figure 3.7\)$", line)
     assert not (tmp_path / "w").exists()

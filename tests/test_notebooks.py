@@ -38,7 +38,11 @@ def rendered(smoke_demo, tmp_path_factory):
         np.save(probabilities / f"{name}.npy", (mask == TUMOR) * np.float32(0.9))
     int8 = probabilities.with_name("int8.csv")
     int8.write_text("runtime,size_group,dice\ntorch fp32,small,0.3\nopenvino int8,small,0.295\n")
-    parameters = {"smoke": True, "probabilities": str(probabilities), "int8_file": str(int8), "tune": True}
+    official = probabilities.with_name("official.json")
+    names = ("dice_per_case", "dice_global", "voe", "rvd", "assd")
+    official.write_text(json.dumps({f"lesion_{name}": 0.125 for name in names}))
+    parameters = {"submissions": {"3d-dsts-bottom": str(official)}}
+    parameters |= {"smoke": True, "probabilities": str(probabilities), "int8_file": str(int8), "tune": True}
     render_figures(study, parameters=parameters, console=Console(file=io.StringIO()))
     return study.figures
 
@@ -92,6 +96,12 @@ def test_its_figures_are_drawn_and_small_enough_to_keep(rendered, entry):
     assert picture.stat().st_size <= MOST_BYTES
     with Image.open(picture) as image:
         assert image.width >= 600
+
+
+def test_a_submissions_score_that_is_given_fills_its_row_of_table_4_8(rendered):
+    lines = (rendered / "07_table_4_8.md").read_text(encoding="utf-8").splitlines()
+    filled = [line for line in lines if "ours, LiTS" in line and "0.125" in line]
+    assert [line.split("|")[1].strip() for line in filled] == ["3d-dsts-bottom"]
 
 
 def test_nothing_is_drawn_that_is_not_registered(rendered):

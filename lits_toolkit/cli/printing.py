@@ -110,12 +110,12 @@ def print_findings(data: Path, cases: int, findings: "Sequence[Finding]") -> Non
 
 
 def print_exhibits(listed: Sequence["Listed"]) -> None:
-    """Figures and tables below the notebooks that make them, each with its state and what it shows."""
+    """Figures and tables below the notebooks that make them, with their parameters; each with its state and content."""
     names = max(len(each.exhibit.name) for each in listed)
     states = max(len(each.state) for each in listed)
     notebook = ""
     for each in listed:
         if each.exhibit.notebook != notebook:
             notebook = each.exhibit.notebook
-            print(notebook)
+            print(f"{notebook}  -p {', '.join(each.exhibit.parameters)}")
         print(f"  {each.exhibit.name:<{names}}  {each.state:<{states}}  {each.exhibit.file}: {each.exhibit.told}")

@@ -13,10 +13,12 @@ from lits_toolkit.figures.style import DPI, house_style
 from lits_toolkit.files import replacing
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_BYTES = 300_000
+_PURE_HUES = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +97,12 @@ def pdf_bytes(drawn: Drawn) -> bytes:
 def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
     """The picture with at most 256 colours: evenly spaced greys, and the rest for what has a hue.
 
-    A palette chosen over all pixels would spend itself on the greys and dull the few coloured lines.
+    A palette chosen over all pixels would spend itself on the greys and dull the few coloured lines; one over all
+    hues, on a tint over a CT's noise. So the hues farthest from each other, as pure lines are, are kept as they are.
     """
     import numpy as np
     from PIL import Image
+    from scipy.spatial import KDTree
 
     with Image.open(png) as image:
         colors = np.asarray(image.convert("RGB"))
@@ -106,16 +110,33 @@ def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
     indices = np.round(colors[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
     palette = np.repeat(np.round(np.linspace(0, 255, greys)).astype(np.uint8)[:, None], 3, axis=1)
     if not is_grey.all():
-        hues = Image.fromarray(colors[~is_grey][None]).quantize(
-            3 * greys, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        hues, place = np.unique(colors[~is_grey], axis=0, return_inverse=True)
+        pure = _far_apart(hues, _PURE_HUES)
+        cut = Image.fromarray(colors[~is_grey][None]).quantize(
+            3 * greys - len(pure), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
         )
-        indices[~is_grey] = np.asarray(hues)[0] + greys
-        palette = np.concatenate([palette, np.array(hues.getpalette(), np.uint8).reshape(-1, 3)])
+        own = np.concatenate([pure, np.array(cut.getpalette(), np.uint8).reshape(-1, 3)])
+        indices[~is_grey] = KDTree(own).query(hues)[1][place.ravel()] + greys
+        palette = np.concatenate([palette, own])
     small = Image.fromarray(indices, mode="P")
     small.putpalette(palette.ravel().tolist())
     output = io.BytesIO()
     small.save(output, format="PNG", optimize=True, dpi=(dpi, dpi))
     return output.getvalue()
+
+
+def _far_apart(colors: "np.ndarray", count: int) -> "np.ndarray":
+    """At most `count` of (n, 3) colours: each time the one farthest from those before, the first from the mean."""
+    import numpy as np
+
+    places = colors.astype(float)
+    distances = np.linalg.norm(places - places.mean(axis=0), axis=1)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(colors)):
+        chosen.append(int(distances.argmax()))
+        nearest = np.linalg.norm(places - places[chosen[-1]], axis=1)
+        distances = nearest if len(chosen) == 1 else np.minimum(distances, nearest)
+    return colors[chosen]
 
 
 def save_figure(drawn: Drawn, folder: str | Path, name: str) -> Path:

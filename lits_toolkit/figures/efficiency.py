@@ -8,14 +8,18 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, PUBLISHED, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.figures.style import FAINT, INK, PUBLISHED, SIZE_GROUP_COLORS, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DISSERTATION, FLOOR = "dissertation", "floor"
-RUNTIME_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-"""In the order in which runtimes are given."""
+RUNTIME_COLORS = {
+    "torch": "#e69f00", "torch-bf16": "#d55e00", "openvino": "#0072b2", "openvino-bf16": "#332288",
+    "openvino-int8": "#56b4e9", "onnxruntime": "#009e73",
+}  # fmt: skip
+"""By the name in `inference.runtimes.RUNTIMES`."""
+OTHER_RUNTIME = "#cc79a7"
 COMPUTE, MEMORY = "#7a5195", "#ef9b20"
 
 
@@ -34,7 +38,7 @@ def draw_prediction_times(times: pd.DataFrame, label: str, ax: "Axes | None" = N
     drawn["stdev_s"] = drawn["stdev_s"].fillna(0.0)  # of a single run
     models = list(dict.fromkeys(drawn["model"]))
     bars = [DISSERTATION, *sorted(sources)]
-    colors = {DISSERTATION: PUBLISHED, **dict(zip(bars[1:], RUNTIME_COLORS * len(bars), strict=False))}
+    colors = {DISSERTATION: PUBLISHED, **{source: _runtime_color(source) for source in bars[1:]}}
     figure, (axes,) = use_axes(ax, 1, inches=(7.6, 1.9 + 0.24 * len(models) * (len(bars) + 1)))
     height = 1 / (len(bars) + 1)
     for place, source in enumerate(bars):
@@ -112,13 +116,12 @@ def draw_runtime_dice(dice: pd.DataFrame, label: str, ax: "Axes | None" = None) 
     groups = [group for group in SIZE_GROUP_COLORS if group in set(drawn["size_group"])]
     first = drawn[drawn["runtime"] == runtimes[0]].set_index("size_group")["dice"]
     drawn = drawn.assign(change=drawn["dice"] - drawn["size_group"].map(first)).reset_index(drop=True)
-    colors = dict(zip(runtimes, (METHOD_COLORS[1], *RUNTIME_COLORS), strict=False))
     figure, (axes,) = use_axes(ax, 1, inches=(6.2, 4.0))
     width = 0.8 / len(runtimes)
     for place, runtime in enumerate(runtimes):
         own = drawn[drawn["runtime"] == runtime]
         x = own["size_group"].map(groups.index).to_numpy() + (place - (len(runtimes) - 1) / 2) * width
-        axes.bar(x, own["dice"], width * 0.92, color=colors[runtime], label=runtime)
+        axes.bar(x, own["dice"], width * 0.92, color=_runtime_color(runtime), label=runtime)
         for at, value, change in zip(x, own["dice"], own["change"], strict=True):
             words = f"{value:.3f}" if place == 0 else f"{value:.3f}\n{change:+.3f}".replace("-", "−")
             axes.annotate(words, (float(at), float(value)), (0, 3), textcoords="offset points", ha="center",
@@ -129,6 +132,11 @@ def draw_runtime_dice(dice: pd.DataFrame, label: str, ax: "Axes | None" = None) 
     figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(f"Dice by runtime · {label}")
     return Drawn(figure, drawn)
+
+
+def _runtime_color(source: str) -> str:
+    """Of "torch fp32", "openvino int8", … as of the runtimes themselves."""
+    return RUNTIME_COLORS.get(source.removesuffix(" fp32").replace(" ", "-"), OTHER_RUNTIME)
 
 
 def _name(source: str) -> str:

@@ -11,6 +11,7 @@ from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.points import short_names
 from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, SIZE_GROUP_COLORS, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
+from lits_toolkit.metrics.statistics import interval
 from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
     """Tumour Dice of each case, ordered by the mean size of the case's tumours, on bands of the size groups.
 
     `cases` is the table `cases.csv` of a run, or of several on the same cases below each other with a column method;
-    the first has stems and its mean as a line, the others stand beside it. Cases without a tumour in the reference are
-    left out, since their Dice can only be 0 or 1, and counted in the title. The data has the columns method, case,
+    the first has stems and its mean as a line in the band of its 95 % bootstrap interval over cases, the others stand
+    beside it. Cases without a tumour in the reference are left out, since their Dice can only be 0 or 1, and counted in
+    the title. The data has the columns method, case,
     place (from 0), mean_lesion_voxels, size_group (of the mean), tumor_dice. Raises InputError if no case has a tumour.
     """
     data, left_out = _by_mean_size(cases, ["tumor_dice"])
@@ -43,13 +45,7 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
     figure, (ax,) = use_axes(ax, 1, inches=(9, 4.4))
     _bands(ax, first)
     handles = _draw_methods(ax, data, "tumor_dice")
-    mean = first["tumor_dice"].mean()
-    color = METHOD_COLORS[0] if len(handles) > 1 else INK
-    ax.axhline(mean, color=color, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
-    ax.annotate(
-        f"mean\n{mean:.3f}", (1, mean), (4, 0), ("axes fraction", "data"), "offset points",
-        va="center", fontsize=9, color=color,
-    )  # fmt: skip
+    _draw_mean(ax, first["tumor_dice"], ".3f")
     ax.axhline(0, color=INK, linewidth=0.9, zorder=2)
     ax.set_ylim(-0.03, 1.02)
     ax.set_ylabel("tumour Dice")
@@ -66,7 +62,8 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
 def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | None" = None) -> Drawn:
     """Volumetric overlap error, relative volume difference and mean surface distance of the tumour, case by case.
 
-    Takes what `draw_dice_per_case` takes, in the same order. VOE and RVD are in percent, RVD is signed (above 0: too
+    Takes what `draw_dice_per_case` takes, in the same order, and draws means as it does; of more cases than can be
+    named, those with the highest VOE are. VOE and RVD are in percent, RVD is signed (above 0: too
     much predicted), ASSD is in mm. What is undefined, as a distance to an empty prediction, is a cross on the lower
     edge. The data is tidy: method, case, place, mean_lesion_voxels, size_group, error (column of `cases`), value (in
     the unit drawn).
@@ -81,6 +78,7 @@ def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] 
         parts.append(part)
         handles = _draw_methods(ax, part, "value")
         _limit(ax, column, part["value"])
+        _draw_mean(ax, _of_first(part)["value"], ".1f")
         undefined = part[part["value"].isna()]
         low = ax.get_ylim()[0]
         for place, color in zip(*_places(undefined, list(handles)), strict=True):
@@ -93,7 +91,7 @@ def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] 
                 f"× undefined in {counted(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=8.5
             )
     figure.align_ylabels(panels)
-    _name_cases(panels[-1], first, None)
+    _name_cases(panels[-1], first, -first["tumor_voe"], below=True)
     if len(handles) > 1:
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
     figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(first), left_out)}")
@@ -162,21 +160,42 @@ def _bands(ax: "Axes", data: pd.DataFrame, named: bool = True) -> None:
     ax.set_xlim(-0.5, len(data) - 0.5)
 
 
-def _name_cases(ax: "Axes", data: pd.DataFrame, worst_by: pd.Series | None) -> None:
+def _draw_mean(ax: "Axes", values: pd.Series, form: str) -> None:
+    """A line at the mean over the cases that define it, in the band of its interval; the numbers beside the panel."""
+    found = interval(values.to_numpy(float))
+    if not found.cases:
+        return
+    color = METHOD_COLORS[0]
+    ax.axhline(found.value, color=color, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
+    words = f"mean\n{found.value:{form}}"
+    if found.cases > 1:
+        ax.axhspan(found.low, found.high, color=color, alpha=0.12, linewidth=0, zorder=1)
+        words += f"\n95 %:\n{found.low:{form}} to\n{found.high:{form}}"
+    ax.annotate(
+        words.replace("-", "−"), (1, 0.5), (6, 0), "axes fraction", "offset points",
+        va="center", fontsize=8.5, color=color,
+    )  # fmt: skip
+
+
+def _name_cases(ax: "Axes", data: pd.DataFrame, worst_by: pd.Series, below: bool = False) -> None:
+    """Name every case below the axis, or of many the worst alone: at their points, or below the axis as well."""
     names, prefix = short_names(list(data["case"]))
     if len(data) <= _MOST_NAMES:
         crowded = max(map(len, names)) * len(names) > 70
         ax.set_xticks(data["place"], names, rotation=90 if crowded else 0, fontsize=9 if len(data) <= 30 else 7.5)
     else:
+        worst = _worst_apart(worst_by)
         ax.set_xticks([])
-        if worst_by is not None:
-            for index in _worst_apart(worst_by):
+        if below:
+            ax.set_xticks(data["place"][worst], [names[index] for index in worst], rotation=90, fontsize=8)
+        else:
+            for index in worst:
                 ax.annotate(
                     names[index], (data["place"][index], worst_by[index]), (0, 6), textcoords="offset points",
                     ha="center", rotation=90, fontsize=8,
                 )  # fmt: skip
     named = f" (numbers: {prefix}N)" if prefix else ""
-    named += ", the worst named" if len(data) > _MOST_NAMES and worst_by is not None else ""
+    named += f", the worst{' by VOE' if below else ''} named" if len(data) > _MOST_NAMES else ""
     ax.tick_params(axis="x", length=0, pad=7)
     ax.set_xlabel(f"cases by their mean tumour size, on bands of its size group{named}")
 

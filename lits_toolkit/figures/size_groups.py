@@ -1,15 +1,17 @@
 """Tumour Dice by size group (Tables 4.6 and 4.7 of the dissertation), lesion by lesion, beside what was published."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.panels import line_key
 from lits_toolkit.figures.points import spread
 from lits_toolkit.figures.style import INK, METHOD_COLORS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
+from lits_toolkit.metrics.statistics import interval
 from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ def draw_dice_by_size_group(
 ) -> Drawn:
     """Mean tumour Dice in each size group as bars, every reference lesion as a point (a miss lies at 0).
 
+    A line on each bar is the mean's 95 % bootstrap interval over cases.
+
     `lesions` is the table `lesions.csv` of a run, or of several below each other with a column method; bars stand in
     the order in which the methods first appear, and so do what each has found and its false alarms. `published`
     (from `published_dice_by_size_group` of `lits_toolkit.study.tables`) is drawn as lines across the groups, named as
     another cohort's. The data has a row per bar and line: source ("here" | "dissertation, LiTS"), method, size_group,
-    dice (NaN without a lesion), lesions, detected, false_alarms. Raises InputError if there is no reference lesion.
+    dice (NaN without a lesion), low and high (its interval, NaN of a single case), lesions, detected, false_alarms.
+    Raises InputError if there is no reference lesion.
     """
     named = lesions if "method" in lesions else lesions.assign(method="prediction")
     if not (named["kind"] == "reference").any():
@@ -50,9 +55,11 @@ def draw_dice_by_size_group(
     ax.set_xlim(-0.55, len(SIZE_GROUPS) - 0.45)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel("tumour Dice")
+    handles: list[Any] = [line_key(INK, "95 % interval over cases", linewidth=1.4)]
     if len(methods) > 1 or published is not None:
-        handles = sorted(ax.get_legend_handles_labels()[0], key=lambda handle: handle not in ax.containers)
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        bars_first = sorted(ax.get_legend_handles_labels()[0], key=lambda handle: handle not in ax.containers)
+        handles = [*bars_first, *handles]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     total = int((named.loc[named["method"] == methods[0], "kind"] == "reference").sum())
     figure.suptitle(f"Tumour Dice by size group · {label}, {counted(total, 'tumour')}")
     return Drawn(figure, data)
@@ -75,6 +82,7 @@ def _bar(
         return
     ax.bar(place, row["dice"], width * 0.92, color=color, alpha=0.32, linewidth=0)
     ax.hlines(row["dice"], place - width * 0.46, place + width * 0.46, color=color, linewidth=2.4, zorder=3)
+    ax.vlines(place + width * 0.42, row["low"], row["high"], color=INK, linewidth=1.4, zorder=5)
     reference = (lesions["kind"] == "reference") & (lesions["method"] == method) & (lesions["size_group"] == group)
     points = np.sort(lesions.loc[reference, "dice"].to_numpy(float))
     size = float(np.clip(1200 / len(points), 7, 26))
@@ -110,12 +118,16 @@ def _group_means(lesions: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
         for group in SIZE_GROUPS:
             mine = lesions[(lesions["method"] == method) & (lesions["size_group"] == group)]
             reference = mine[mine["kind"] == "reference"]
+            by_case = reference.groupby("case")["dice"]
+            found = interval(by_case.sum().to_numpy(float), by_case.count().to_numpy(float))
             rows.append(
                 {
                     "source": "here",
                     "method": method,
                     "size_group": group,
-                    "dice": reference["dice"].mean(),
+                    "dice": found.value,
+                    "low": found.low,
+                    "high": found.high,
                     "lesions": len(reference),
                     "detected": int(reference["detected"].sum()),
                     "false_alarms": int((mine["kind"] == "false alarm").sum()),

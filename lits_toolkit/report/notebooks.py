@@ -11,6 +11,7 @@ from typing import Any
 from lits_toolkit.data.folders import split_places
 from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.files import read_json
+from lits_toolkit.models.catalogue import model_names
 from lits_toolkit.training.settings import make_settings
 
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
@@ -18,6 +19,7 @@ TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 """What stands for a bool in text."""
 _PATHS = ("data", "_file", "_folder", "references", "volumes")
 _PATH_LISTS = ("predictions", "probabilities")
+_PATHS_OF_NETWORKS = "submissions"
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def fit_parameters(
 
     A parameter in `choices` has to be one of those (or empty, which stands for the notebook's own choice). What is
     called data, references or volumes, or ends in _file or _folder, has to exist, and so does each place of
-    predictions or probabilities, parted by commas; `settings` have to be settings of a training run. Raises
-    SettingError or InputError for the first that does not fit.
+    predictions or probabilities, parted by commas, and each file of `submissions`, by a network's name; `settings` have
+    to be settings of a training run. Raises SettingError or InputError for the first that does not fit.
     """
     fitted: dict[str, Any] = {}
     for name, raw in given.items():
@@ -87,6 +89,8 @@ def fit_parameters(
             value = _existing(name, value)
         if value and name in _PATH_LISTS:
             value = ",".join(_existing(name, place) for place in split_places(value))
+        if name == _PATHS_OF_NETWORKS:
+            value = {_network(network): _existing(network, str(place)) for network, place in value.items()}
         if name == "settings":
             make_settings(value)
         fitted[name] = value
@@ -97,6 +101,8 @@ def places_of(name: str, value: Any) -> list[Path]:
     """The files and folders that a fitted parameter names; none where it is no such parameter."""
     if name in _PATH_LISTS:
         return [Path(place) for place in split_places(value)]
+    if name == _PATHS_OF_NETWORKS:
+        return [Path(place) for place in value.values()]
     return [Path(value)] if value and name.endswith(_PATHS) else []
 
 
@@ -118,6 +124,12 @@ def _as_type(parameter: Parameter, value: object) -> object:
             pass
     expected = {bool: "true or false", dict: 'JSON such as {"epochs": 3}'}.get(wanted, wanted.__name__)
     raise SettingError(f"{parameter.name}={value}: expected {expected}, found {type(value).__name__} {value!r}")
+
+
+def _network(name: str) -> str:
+    if name not in model_names():
+        raise SettingError(f"no model is called {name!r}; {nearest(name, model_names())}")
+    return name
 
 
 def _existing(name: str, value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from lits_toolkit.errors import SettingError, nearest
 from lits_toolkit.models.encoders import encoders
 from lits_toolkit.report.needs import COHORT, MODELS, PREDICTIONS, RESULTS, SCORES, Need
+from lits_toolkit.report.notebooks import Parameter, notebook_folder, read_parameters
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Exhibit:
         return self.file.endswith(".md")
 
     @property
+    def parameters(self) -> dict[str, Parameter]:
+        """What `-p` takes: those of its notebook, without the places that `lits figures` gives."""
+        known = read_parameters(notebook_folder() / f"{self.notebook}.ipynb")
+        return {name: each for name, each in known.items() if name not in ("workspace", "figures")}
+
+    @property
     def told(self) -> str:
         """What it shows, and what of the dissertation that is."""
         return f"{self.shows} ({', '.join(self.of)})" if self.of else self.shows
@@ -53,7 +60,7 @@ EXHIBITS = (
     ),
     *_from(
         "01_data",
-        (COHORT,),
+        (COHORT.unless("data"),),
         ("slices", "01_slices.png", "axial slices with their reference masks"),
         ("slice-and-mask", "01_slice_and_mask.png", "a slice and its mask", "Figure 1.1"),
         ("label-counts", "01_label_counts.png", "voxels per label", "Figure 3.7"),

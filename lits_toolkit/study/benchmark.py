@@ -162,7 +162,7 @@ def read_benchmark(path: str | Path) -> Benchmark:
 
 
 def time_table(number: str, found: Benchmark) -> Table:
-    """Table 4.4 (2D) or 4.5 (3D), ours and the floor below each of the dissertation's rows.
+    """Table 4.4 (2D) or 4.5 (3D): every row of the dissertation as printed, ours and the floor below, where timed.
 
     Its data has the columns block, layout, source, training_s, training_stdev_s, prediction_s, prediction_stdev_s:
     seconds per slice, NaN where there is none. Raises SettingError where `number` is of another table.
@@ -172,8 +172,10 @@ def time_table(number: str, found: Benchmark) -> Table:
     dimensions = {"4.4": "2d", "4.5": "3d"}
     if number not in dimensions:
         raise SettingError(f"table {number}: expected one of {', '.join(dimensions)}")
+    timed = dict(iter(found.times.groupby("model", sort=False)))
     rows = []
-    for model, own in found.times.groupby("model", sort=False):
+    for model in dict.fromkeys([*published_times(), *timed]):
+        own = timed[model] if model in timed else pd.DataFrame(_published(str(model)))
         dimension, block, layout = [*str(model).split("-"), "", ""][:3]
         if dimension != dimensions[number]:
             continue
@@ -188,12 +190,11 @@ def time_table(number: str, found: Benchmark) -> Table:
     data = pd.DataFrame(rows, columns=["block", "layout", "source", *works])
     text = data[["block", "layout", "source"]].copy()
     for work in WORKS:
-        pairs = zip(data[f"{work}_s"], data[f"{work}_stdev_s"], strict=True)
-        text[f"{work}, s per slice"] = [_in_print(mean, stdev) for mean, stdev in pairs]
+        values = zip(data[f"{work}_s"], data[f"{work}_stdev_s"], data["source"] == DISSERTATION, strict=True)
+        text[f"{work}, s per slice"] = [_in_print(mean, stdev, whole) for mean, stdev, whole in values]
     title = f"Table {number} · seconds per segmented slice; ours: {found.label}"
-    return Table(
-        title, data, text.set_index(["block", "layout", "source"]), f"The dissertation's machine: {THEIR_MACHINE}."
-    )
+    note = f"The dissertation's machine: {THEIR_MACHINE}. Networks with its row alone were not timed here."
+    return Table(title, data, text.set_index(["block", "layout", "source"]), note)
 
 
 def on_meta(name: str) -> "Network":
@@ -280,7 +281,8 @@ def _stdev(found: list[float]) -> float:
     return statistics.pstdev(found) if len(found) > 1 else np.nan
 
 
-def _in_print(mean: float, stdev: float) -> str:
+def _in_print(mean: float, stdev: float, whole: bool) -> str:
+    """Rounded, unless the number is to stand as it was printed."""
     if mean != mean:
         return "–"
-    return f"{mean:.3g}" + ("" if stdev != stdev else f" ± {stdev:.1g}")
+    return f"{mean:{'g' if whole else '.3g'}}" + ("" if stdev != stdev else f" ± {stdev:{'g' if whole else '.1g'}}")

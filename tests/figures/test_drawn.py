@@ -52,6 +52,17 @@ def test_noise_is_made_to_fit_and_colors_survive(noisy):
     assert np.abs(pixels - (0xF5, 0x33, 0x3F)).max(axis=1).min() <= 3
 
 
+def test_a_short_line_keeps_its_color_beside_a_tint_over_noise():
+    figure, (ax,) = new_axes(inches=(9, 6))
+    ax.imshow(np.random.default_rng(0).normal(size=(700, 900)), cmap="gray")
+    ax.axhspan(100, 600, color="#1f8fff", alpha=0.55)
+    figure.legend(handles=[ax.plot([], [], color="#f5333f")[0]], labels=["predicted tumour"])
+    with Image.open(io.BytesIO(png_bytes(Drawn(figure, pd.DataFrame())))) as image:
+        assert image.mode == "P"
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+    assert np.abs(pixels - (0xF5, 0x33, 0x3F)).max(axis=1).min() <= 3
+
+
 def test_a_file_in_the_folders_place_is_told(drawn, tmp_path):
     (tmp_path / "figures").write_text("not a folder")
     with pytest.raises(OutputError, match="figures"):

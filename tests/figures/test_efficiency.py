@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.efficiency import draw_part_times, draw_prediction_times, draw_runtime_dice
+from lits_toolkit.figures.efficiency import RUNTIME_COLORS, draw_part_times, draw_prediction_times, draw_runtime_dice
+from lits_toolkit.inference.runtimes import AUTO, RUNTIMES
 
 LABEL = "Some(R) CPU(TM) with a Long Name 8370C @ 2.80GHz, 16 threads, batch 8, 256²"
 
@@ -63,3 +64,18 @@ def test_the_change_is_against_the_first_runtime(assert_legible):
     assert [tick.get_text() for tick in drawn.figure.axes[0].get_xticklabels()] == ["small tumours", "large tumours"]
     with pytest.raises(InputError, match="no Dice of any runtime"):
         draw_runtime_dice(pd.DataFrame(columns=["runtime", "size_group", "dice"]), "phantom cohort")
+
+
+def test_a_runtime_has_one_color_in_every_figure():
+    assert set(RUNTIME_COLORS) == set(RUNTIMES) - {AUTO}
+    assert len(set(RUNTIME_COLORS.values())) == len(RUNTIME_COLORS)
+    dice = pd.DataFrame({"runtime": ["torch fp32", "openvino int8"], "size_group": "small", "dice": [0.3, 0.29]})
+    found = []
+    for drawn in (
+        draw_prediction_times(times("2d-mobilenet_v2-top"), LABEL),
+        draw_runtime_dice(dice, "phantom cohort"),
+    ):
+        handles, names = drawn.figure.axes[0].get_legend_handles_labels()
+        bars = {name.removeprefix("ours, "): handle for name, handle in zip(names, handles, strict=True)}
+        found.append([bars[name][0].get_facecolor() for name in ("torch fp32", "openvino int8")])
+    assert found[0] == found[1]

@@ -27,6 +27,25 @@ def test_any_number_of_cases_is_legible(make_scores, assert_legible, draw, count
     assert_legible(draw(make_scores(("volume-200", 8000, 0.5), *rows), "phantom cohort"))
 
 
+def test_a_mean_stands_in_the_band_of_its_interval_over_cases(make_scores):
+    rows = [(f"volume-{index}", 100 * index, dice) for index, dice in enumerate((0.2, 0.4, 0.9), start=1)]
+    (ax,) = draw_dice_per_case(make_scores(*rows), "phantom cohort").figure.axes
+    assert "mean\n0.500\n95 %:\n0.200 to\n0.900" in [text.get_text() for text in ax.texts]
+    bands = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
+    assert [(band.y0, band.y1) for band in bands if band.height < 1] == [pytest.approx((0.2, 0.9))]
+    errors = draw_errors_per_case(make_scores(*rows), "phantom cohort").figure.axes
+    assert [ax.texts[-1].get_text().split("\n")[1] for ax in errors[1:]] == ["25.0", "1.5"]
+
+
+def test_of_many_cases_those_with_the_largest_overlap_errors_are_named(make_scores):
+    rows = [(f"volume-{index}", 100 + index, 0.1 if index in (7, 31) else 0.9 - index / 1000) for index in range(60)]
+    last = draw_errors_per_case(make_scores(*rows), "phantom cohort").figure.axes[-1]
+    names = [label.get_text() for label in last.get_xticklabels()]
+    assert {"7", "31"} < set(names)
+    assert len(names) == 5
+    assert "the worst by VOE named" in last.get_xlabel()
+
+
 def test_errors_are_in_percent_and_mm_and_undefined_ones_are_crossed(make_scores):
     drawn = draw_errors_per_case(make_scores(*ROWS), "phantom cohort")
     values = drawn.data.set_index(["case", "error"])["value"]

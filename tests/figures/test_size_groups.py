@@ -30,8 +30,20 @@ def test_runs_stand_beside_each_other_and_the_published_is_named_as_lits(make_le
     legend = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
     ticks = [tick.get_text() for tick in drawn.figure.axes[0].get_xticklabels()]
     assert ticks[0].endswith("1 tumour, 1 / 1 found\n0 / 0 false alarms")
-    assert legend == ["cascade", "threshold", "dissertation, LiTS: 3d-dsts-bottom"]
+    assert legend == ["cascade", "threshold", "dissertation, LiTS: 3d-dsts-bottom", "95 % interval over cases"]
     assert_legible(drawn)
+
+
+def test_a_mean_has_its_interval_over_cases(make_lesions):
+    lesions = make_lesions(("a", 500, 0.2), ("a", 600, 0.4), ("b", 700, 0.9), ("b", 5000, 0.5))
+    drawn = draw_dice_by_size_group(lesions, "phantom cohort")
+    data = drawn.data.set_index("size_group")
+    # with two cases the extremes of the bootstrap are each of them alone
+    assert data.loc["small", ["low", "dice", "high"]].tolist() == pytest.approx([0.3, 0.5, 0.9])
+    assert data.loc[["medium", "large"], ["low", "high"]].isna().all(axis=None)
+    lines = [each.get_segments() for each in drawn.figure.axes[0].collections if hasattr(each, "get_segments")]
+    upright = [line[:, 1] for found in lines for line in found if len(line) and line[0, 0] == line[1, 0]]
+    assert np.concatenate(upright).tolist() == pytest.approx([0.3, 0.9])
 
 
 def test_every_lesion_is_a_point(make_lesions):

@@ -1,7 +1,7 @@
 import pytest
 
 from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.report.notebooks import Parameter, fit_parameters, notebook_folder, read_parameters
+from lits_toolkit.report.notebooks import Parameter, fit_parameters, notebook_folder, places_of, read_parameters
 
 KNOWN = {
     name: Parameter(name, kind, default, "")
@@ -106,6 +106,22 @@ def test_each_place_of_a_list_has_to_be_there(tmp_path, monkeypatch):
         fit_parameters({"predictions": "top,botom"}, KNOWN, {})
     with pytest.raises(InputError, match=r"references=to: .* does not exist; the nearest is 'top'"):
         fit_parameters({"references": "to"}, KNOWN, {})
+
+
+def test_each_submission_is_a_networks_and_its_file_has_to_be_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scores.json").write_text("{}")
+    known = {"submissions": Parameter("submissions", dict, {}, "")}
+    fitted = fit_parameters({"submissions": '{"3d-dsts-bottom": "scores.json"}'}, known, {})
+    place = (tmp_path / "scores.json").resolve()
+    assert fitted == {"submissions": {"3d-dsts-bottom": str(place)}}
+    assert places_of("submissions", fitted["submissions"]) == [place]
+    with pytest.raises(
+        InputError, match=r"3d-dsts-bottom=score\.json: .* does not exist; the nearest is 'scores\.json'"
+    ):
+        fit_parameters({"submissions": {"3d-dsts-bottom": "score.json"}}, known, {})
+    with pytest.raises(SettingError, match="no model is called '3d-dsts-botom'; the nearest is '3d-dsts-bottom'"):
+        fit_parameters({"submissions": {"3d-dsts-botom": "scores.json"}}, known, {})
 
 
 def test_settings_of_a_training_run_are_json_and_known():

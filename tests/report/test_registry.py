@@ -4,6 +4,8 @@ from lits_toolkit.errors import SettingError
 from lits_toolkit.report.needs import PREDICTIONS
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
 from lits_toolkit.report.registry import EXHIBITS, ONLY_WITH, find_exhibits, require_parameters
+from lits_toolkit.report.render import lacks_study
+from lits_toolkit.study.workspace import Workspace
 
 
 def test_names_and_files_are_unique_and_files_begin_with_their_notebooks_number():
@@ -43,6 +45,12 @@ def test_folders_that_are_given_stand_for_what_a_study_would_need(workspace):
     assert not need.is_met(workspace, {})
 
 
+def test_a_cohort_that_is_given_needs_no_study(tmp_path):
+    nowhere = Workspace(tmp_path / "nowhere")
+    assert lacks_study(nowhere, ["01_data"], {})
+    assert not lacks_study(nowhere, ["01_data"], {"data": str(tmp_path)})
+
+
 def test_what_a_figure_is_drawn_from_is_a_parameter_of_its_notebook():
     for name, (parameter, _) in ONLY_WITH.items():
         (entry,) = find_exhibits([name])
@@ -57,6 +65,13 @@ def test_a_figure_without_its_parameter_is_told_where_it_is_asked_for_by_name(na
     require_parameters(["06_results_by_tumor_size", "detection"], {})
     with pytest.raises(SettingError, match="tuning is drawn from tune: give -p tune=true"):
         require_parameters(["tuning"], {"tune": False})
+
+
+def test_every_entry_has_the_parameters_of_its_notebook():
+    (entry,) = find_exhibits(["dice-by-size-group"])
+    assert list(entry.parameters)[:2] == ["smoke", "run"]
+    assert entry.parameters["most"].default == 8
+    assert all("workspace" not in each.parameters and "smoke" in each.parameters for each in EXHIBITS)
 
 
 FIGURES = [(1, 1), *((2, n) for n in range(1, 13)), *((3, n) for n in range(1, 8)), *((4, n) for n in range(1, 8))]
