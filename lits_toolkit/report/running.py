@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from lits_toolkit.errors import LitsError
 from lits_toolkit.files import read_json, replacing
@@ -55,9 +55,14 @@ def run_notebooks(
         MofNCompleteColumn(),
         TextColumn("cells"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),  # by the cells so far: of a notebook that never ran here nothing else is known
+        TextColumn("to go"),
     )
     running = _Running()
-    with Progress(*columns, console=console, transient=True) as progress, ThreadPoolExecutor(n_jobs) as pool:
+    with (
+        Progress(*columns, console=console, transient=True, speed_estimate_period=math.inf) as progress,
+        ThreadPoolExecutor(n_jobs) as pool,
+    ):
         futures = {
             pool.submit(_run_one, name, executed, given, seconds_before.get(name), progress, running): name
             for name in names
