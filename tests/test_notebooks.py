@@ -36,13 +36,11 @@ def rendered(smoke_demo, tmp_path_factory):
     for name in study.held_out:
         mask = read_mask(study.predictions(RUN) / mask_file_name(name))
         np.save(probabilities / f"{name}.npy", (mask == TUMOR) * np.float32(0.9))
-    int8 = probabilities.with_name("int8.csv")
-    int8.write_text("runtime,size_group,dice\ntorch fp32,small,0.3\nopenvino int8,small,0.295\n")
     official = probabilities.with_name("official.json")
     names = ("dice_per_case", "dice_global", "voe", "rvd", "assd")
     official.write_text(json.dumps({f"lesion_{name}": 0.125 for name in names}))
     parameters = {"submissions": {"3d-dsts-bottom": str(official)}}
-    parameters |= {"smoke": True, "probabilities": str(probabilities), "int8_file": str(int8), "tune": True}
+    parameters |= {"smoke": True, "probabilities": str(probabilities), "int8": True, "tune": True}
     render_figures(study, parameters=parameters, console=Console(file=io.StringIO()))
     return study.figures
 

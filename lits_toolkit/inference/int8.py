@@ -105,7 +105,7 @@ def write_ir(graph: "ov.Model", path: Path) -> None:
 
 def read_int8(model: Model) -> Int8:
     """A model's int8 weights; InputError where it has none, they are damaged, or its weights or thresholds changed."""
-    record, reason = _read_record(model)
+    record, reason = read_int8_record(model)
     if reason:
         raise InputError(f"{reason}: `lits export --to int8` makes int8 weights")
     path = _graph_path(model)
@@ -117,7 +117,7 @@ def read_int8(model: Model) -> Int8:
 
 def why_not_int8(model: Model) -> str:
     """Why `auto` does not try a model's int8 weights; "" where it does."""
-    record, reason = _read_record(model)
+    record, reason = read_int8_record(model)
     return reason or ("" if record["accepted"] else str(record["verdict"]))
 
 
@@ -135,7 +135,7 @@ def _graph_path(model: Model) -> Path:
     return model.folder / FOLDER / GRAPH
 
 
-def _read_record(model: Model) -> tuple[dict[str, Any], str]:
+def read_int8_record(model: Model) -> tuple[dict[str, Any], str]:
     """The record of a model's int8 weights, and why they are of no use; "" where they are."""
     if model.folder is None or not (model.folder / FOLDER / RECORD).is_file():
         return {}, "the model has no int8 weights"

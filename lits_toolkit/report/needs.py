@@ -36,7 +36,10 @@ MODELS = Need(
     "a trained model",
     lambda workspace, _: any(workspace.models(stage) for stage in ("liver", "tumor")),
     "lits train",
-    tuple(f"models/*/*/{name}" for name in ("model.json", "weights.safetensors", "history.csv", "tuning.csv")),
+    tuple(
+        f"models/*/*/{name}"
+        for name in ("model.json", "weights.safetensors", "history.csv", "tuning.csv", "int8/int8.json")
+    ),
 )
 PREDICTIONS = Need(
     "predictions",

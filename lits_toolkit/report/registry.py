@@ -165,7 +165,7 @@ EXHIBITS = (
     ),
 )
 
-ONLY_WITH = {"froc": ("probabilities", "FOLDER"), "int8": ("int8_file", "FILE"), "tuning": ("tune", "true")}
+ONLY_WITH = {"froc": ("probabilities", "FOLDER"), "int8": ("int8", "true"), "tuning": ("tune", "true")}
 """By name: the parameter without which it is not made, and what that parameter is."""
 
 

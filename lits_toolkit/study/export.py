@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,16 @@ from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import InputError, SettingError, nearest
 from lits_toolkit.inference.cascade import thresholds_of
 from lits_toolkit.inference.export import FOLDER, ExportFormat, export_model
+from lits_toolkit.inference.int8 import read_int8_record
+from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.models.storage import Model, load_model, weights_fingerprint
 from lits_toolkit.study.training import settings_of, training_cases
 from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.settings import TrainSettings
 from lits_toolkit.words import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGEST_DROP = 0.01
 """Of Dice, that int8 may cost."""
@@ -97,6 +102,28 @@ def make_int8(study: Workspace, model: Model, tell: Callable[[str], None] = lamb
     }
     store_int8(model.folder, quantised, record)
     return record
+
+
+def read_int8_dice(study: Workspace, name: str, stage: str = "tumor") -> "pd.DataFrame | None":
+    """What a model's int8 weights cost on the validation cases, as `make_int8` measured it.
+
+    Columns runtime ("openvino fp32" | "openvino int8"), size_group and dice. None where the study has no such model, or
+    it has no int8 weights that are of it as it is now, or no validation case has a tumour.
+    """
+    import pandas as pd
+
+    if name not in study.models(stage):
+        return None
+    record, reason = read_int8_record(load_model(study.model(stage, name)))
+    if reason:
+        return None
+    rows = [
+        (f"openvino {precision}", group, record[precision][f"dice_{group}"])
+        for precision in ("fp32", "int8")
+        for group in SIZE_GROUPS
+    ]
+    found = pd.DataFrame(rows, columns=["runtime", "size_group", "dice"]).astype({"dice": float})
+    return found if found["dice"].notna().any() else None
 
 
 def _int8_of(study: Workspace, model: Model, overwrite: bool, tell: Callable[[str], None]) -> str:

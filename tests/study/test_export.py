@@ -9,7 +9,7 @@ from lits_toolkit.inference.cascade import thresholds_of
 from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.models.storage import load_model
 from lits_toolkit.study import export
-from lits_toolkit.study.export import export_from_study
+from lits_toolkit.study.export import export_from_study, read_int8_dice
 from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.validation import WholeDice
 
@@ -47,6 +47,12 @@ def test_int8_is_accepted_by_the_dice_of_small_lesions(study, monkeypatch, int8,
     assert begun.startswith(f"quantising by {windows} windows, then int8 and fp32 on {len(cases)} validation case")
     assert verdict == record["verdict"]
     assert record["thresholds"] == vars(thresholds_of(model))
+    dice = read_int8_dice(study, MODEL)
+    assert list(dice["runtime"].unique()) == ["openvino fp32", "openvino int8"]
+    assert list(dice["size_group"]) == 2 * ["small", "medium", "large"]
+    np.testing.assert_array_equal(dice["dice"], [0.5, 0.9, np.nan, int8, 0.1, np.nan])
+    assert read_int8_dice(study, "another") is None
+    assert read_int8_dice(study, MODEL, "liver") is None
 
 
 def test_calibration_windows_are_those_that_the_stage_is_trained_on(study, monkeypatch):
