@@ -11,6 +11,7 @@ from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import line_key
 from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
+from lits_toolkit.study.study_table import DISSERTATION
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -22,6 +23,8 @@ COSTS = {
     "seconds": (1e-3, "milliseconds per slice"),
 }
 """Column of the study table: the unit in which it is shown, and the axis's label."""
+PRINTED_MACS = "FLOPs as printed per sample, billions"
+"""The label for the dissertation's, whose counter left out most convolutions."""
 _TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 3, 5)]
 
 
@@ -51,7 +54,12 @@ def draw_dice_against_cost(
         if place % len(COSTS) == 0:
             ax.set_ylabel(f"Dice, {size_group} tumours")
             ax.set_title(source, fontweight="bold")
-        ax.set_xlabel(COSTS[cost][1])
+        ax.set_xlabel(PRINTED_MACS if cost == "macs" and source == DISSERTATION else COSTS[cost][1])
+    for row in range(len(sources)):
+        drawn = [ax for ax in panels[row * len(COSTS) : (row + 1) * len(COSTS)] if ax.lines]
+        top = max((ax.get_ylim()[1] for ax in drawn), default=1.0)
+        for ax in drawn:
+            ax.set_ylim(0, top)
     figure.legend(handles=_keys(), loc="outside lower center", ncols=5)
     figure.suptitle(f"Dice of {size_group} tumours ({SIZE_GROUP_RANGES[size_group]}) against cost")
     return Drawn(figure, data)

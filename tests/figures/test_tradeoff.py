@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lits_toolkit.errors import SettingError
 from lits_toolkit.figures.tradeoff import draw_dice_against_cost, on_pareto_front
+from lits_toolkit.study.study_table import DISSERTATION
 
 NAN = float("nan")
 COLUMNS = ["model", "source", "method", "note", "parameters", "macs", "seconds", "small"]
@@ -31,6 +32,15 @@ def test_a_point_for_each_network_with_both_and_the_front_of_each_panel():
     by_cost = front.groupby("cost")["model"].apply(sorted).to_dict()
     assert by_cost["parameters"] == ["2d-mobilenet_v2-top", "2d-shufflenet_v2-top"]
     assert by_cost["macs"] == by_cost["seconds"] == ["2d-mobilenet_v2-top"]
+
+
+def test_printed_flops_are_called_so_and_a_row_has_one_scale_of_dice():
+    panels = draw_dice_against_cost(STUDY.replace({"source": {"theirs": DISSERTATION}})).figure.axes
+    assert [ax.get_xlabel().split(",")[0] for ax in panels[1::3]] == [
+        "FLOPs as printed per sample", "multiply-accumulates per sample"
+    ]  # fmt: skip
+    assert len({ax.get_ylim() for ax in panels[:3]}) == 1
+    assert panels[0].get_ylim()[1] > 0.3
 
 
 def test_an_empty_panel_says_why():
