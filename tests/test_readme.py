@@ -1,5 +1,6 @@
-"""What the README prints is run as it is printed."""
+"""What the README prints is run as it is printed; what is named anywhere is there."""
 
+import json
 import re
 import shlex
 import shutil
@@ -16,7 +17,8 @@ from lits_toolkit.report import lab
 from lits_toolkit.report.registry import EXHIBITS, ONLY_WITH
 from lits_toolkit.study.workspace import Workspace
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 SMALLER = {
     "prepare": ["--size", "64"],
     "train": ["--epochs", "1", "--swa-epochs", "1"],
@@ -66,3 +68,36 @@ def test_the_block_on_data_of_ones_own_runs_as_printed(folder, monkeypatch, caps
     assert (folder / "masks" / "segmentation-CT.nii.gz").is_file()
     assert [len(place) for place in opened] == [2, 2, 1]
     assert "left out" not in capsys.readouterr().err
+
+
+def named_commands():
+    """Every `lits VERB …` of README, docs and notebooks, in prose too: where it stands, the verb, the options named."""
+    places = [README, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "CONTRIBUTING.md"]
+    texts = [(place.name, place.read_text()) for place in places]
+    for notebook in sorted(ROOT.glob("notebooks/*.ipynb")):
+        cells = json.loads(notebook.read_text())["cells"]
+        texts.append((notebook.name, "\n".join("".join(cell["source"]) for cell in cells)))
+    for name, text in texts:
+        for words in re.findall(r"`(lits [^`]+)`|^(?: {4})?(lits .*)$", text, re.MULTILINE):
+            _, verb, *rest = "".join(words).split("#")[0].split()
+            yield name, verb, [word.split("=")[0] for word in rest if re.match(r"--[a-z]|-p$", word)]
+
+
+def test_every_command_that_is_named_anywhere_is_there_with_its_options(monkeypatch, capsys):
+    found = list(named_commands())
+    helps = {}
+    for verb in sorted({verb for _, verb, _ in found} - {"VERB"}):
+        monkeypatch.setattr(sys, "argv", ["lits", verb, "--help"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, verb
+        helps[verb] = set(re.findall(r"--[a-z][a-z0-9-]*|-p\b", capsys.readouterr().out))
+
+    def is_there(verb, option):
+        begun = option.removesuffix("…")
+        return any(each == option or (begun != option and each.startswith(begun)) for each in helps[verb])
+
+    named = [(place, verb, option) for place, verb, options in found for option in options if verb != "VERB"]
+    assert [each for each in named if not is_there(*each[1:])] == []
+    assert len(found) > 80
+    assert len(helps) > 12
