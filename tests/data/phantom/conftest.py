@@ -50,7 +50,7 @@ def draw_abdomen(seed: int) -> Abdomen:
     return Abdomen(patient, liver, stomach, part)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # layers go on drawing from a patient's generator: other modules would change them
 def abdomens():
     return [draw_abdomen(seed) for seed in range(4)]
 
