@@ -24,7 +24,8 @@ from lits_toolkit.data.series import series_cases
 from lits_toolkit.errors import InputError
 
 PREDICTED, PROBABILITIES = "predictions.json", "probabilities"
-"""What `lits predict` leaves beside its masks, by which they are told from an expert's, and a folder below them."""
+"""What `lits predict` leaves beside its masks: by which models and settings they were made, by which they are told from
+an expert's; and a folder below them."""
 
 
 def find_cases(place: str | Path) -> list[CaseFiles]:

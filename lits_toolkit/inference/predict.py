@@ -12,6 +12,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from lits_toolkit.data.case import LIVER, CaseFiles, mask_file_name
 from lits_toolkit.data.dicom_seg_writing import write_dicom_seg
+from lits_toolkit.data.layouts import PREDICTED
 from lits_toolkit.data.nifti import is_nifti, write_mask
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError, require_extra
@@ -26,7 +27,6 @@ from lits_toolkit.inference.record import (
     write_tumor_probability,
 )
 from lits_toolkit.inference.resume import (
-    RECORD,
     Source,
     Task,
     describe_method,
@@ -106,7 +106,7 @@ def predict_cases(
     runners = _open(tumor_model, liver_model, settings.runtime)
     output_folder(output)
     remove_partials(output)
-    write_json(output / RECORD, method)
+    write_json(output / PREDICTED, method)
     if begin is not None:
         begin(todo)
     results: Iterator[Prediction | str]

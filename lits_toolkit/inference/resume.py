@@ -25,8 +25,6 @@ from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.storage import TUNED, Model, weights_fingerprint
 from lits_toolkit.words import counted
 
-RECORD = PREDICTED
-"""By which models, and with what settings, a folder's masks were made."""
 Source = list[list[Any]]
 """Path, size and time of change of each of the files that a case was read from."""
 
@@ -86,10 +84,10 @@ def method_fingerprint(method: dict[str, Any]) -> str:
 
 def require_same_method(output: Path, method: dict[str, Any]) -> None:
     """OutputError, with what differs, where a folder has masks of another method."""
-    if not (output / RECORD).is_file() or not any(output.glob("segmentation-*.nii.gz")):
+    if not (output / PREDICTED).is_file() or not any(output.glob("segmentation-*.nii.gz")):
         return
     # compared as JSON, from which a tuple comes back as a list
-    before, now = read_json(output / RECORD), json.loads(json.dumps(method))
+    before, now = read_json(output / PREDICTED), json.loads(json.dumps(method))
     if before != now:
         raise OutputError(
             f"{output} has predictions that were made otherwise ({'; '.join(_differences(before, now))}): "

@@ -12,11 +12,10 @@ import pandas as pd
 
 from lits_toolkit.data.case import CaseFiles
 from lits_toolkit.data.folders import by_folder_name, split_places
-from lits_toolkit.data.layouts import find_cases
+from lits_toolkit.data.layouts import PREDICTED, find_cases
 from lits_toolkit.data.phantom.cohort import PLANS
 from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.files import read_json
-from lits_toolkit.inference.resume import RECORD
 from lits_toolkit.models.encoders import encoders
 from lits_toolkit.study.intervals import same_cases
 from lits_toolkit.study.numbers import case_keys
@@ -228,7 +227,7 @@ def _find_files(pairs: Sequence[MaskPair], references: str | Path, volumes: str 
 def _network(predictions: Path) -> str:
     """The tumour network of a folder of masks, by the record that `lits predict` leaves there, or the folder's name."""
     with suppress(InputError, KeyError, TypeError):  # another's folder
-        return str(read_json(predictions / RECORD)["tumor_model"]["name"])
+        return str(read_json(predictions / PREDICTED)["tumor_model"]["name"])
     name = predictions.resolve().name
     return name if name in encoders() else ""
 

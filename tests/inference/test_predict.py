@@ -14,14 +14,14 @@ from joblib.externals.loky import process_executor
 from writers import small_case, small_grid, write_dicom_case, write_ircadb
 
 from lits_toolkit.data.case import Case, CaseFiles, Grid
-from lits_toolkit.data.layouts import find_cases
+from lits_toolkit.data.layouts import PREDICTED, find_cases
 from lits_toolkit.data.nifti import write_mask, write_volume
 from lits_toolkit.data.reading import read_case, read_grid, read_mask
 from lits_toolkit.errors import InputError, LitsError, OutputError, SettingError
 from lits_toolkit.files import replacing
 from lits_toolkit.inference import predict
 from lits_toolkit.inference.cascade import Thresholds
-from lits_toolkit.inference.predict import RECORD, predict_cases
+from lits_toolkit.inference.predict import predict_cases
 from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import load_model, save_model
@@ -133,7 +133,7 @@ def test_masks_of_other_models_are_not_mixed(cases, tmp_path):
     with pytest.raises(OutputError, match=r"tumor model x, trained or described otherwise since"):
         predict_cases(cases[1:2], tmp_path / "out", further, LIVER)
     predict_cases(cases[:1], tmp_path / "out", TUMOR, overwrite=True)
-    assert json.loads((tmp_path / "out" / RECORD).read_text())["liver_model"] == "reference"
+    assert json.loads((tmp_path / "out" / PREDICTED).read_text())["liver_model"] == "reference"
 
 
 def test_tuned_thresholds_that_are_those_used_before_change_nothing(cases, tmp_path, predicted):
@@ -148,7 +148,7 @@ def test_a_mask_that_is_refused_is_told_with_what_is_known_of_it(cases, tmp_path
     os.utime(cases[0].volume, (1, 1))
     with pytest.raises(OutputError, match=r"segmentation-0\.nii\.gz, made of another CT, or of one that has changed"):
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
-    for name in (RECORD, "segmentation-2.json"):  # as versions wrote a folder that kept no record
+    for name in (PREDICTED, "segmentation-2.json"):  # as versions wrote a folder that kept no record
         (tmp_path / "out" / name).unlink()
     with pytest.raises(
         OutputError, match=r"segmentation-0\.nii\.gz and 1 other mask of these cases, of unknown origin: .*them anew"
@@ -176,7 +176,7 @@ def test_a_folder_without_a_mask_is_of_no_method(cases, tmp_path):
     with pytest.raises(InputError, match="could not be predicted"):
         predict_cases(cases[:1], tmp_path / "out", TUMOR, LIVER)
     predict_cases(cases[1:2], tmp_path / "out", TUMOR)
-    assert json.loads((tmp_path / "out" / RECORD).read_text())["liver_model"] == "reference"
+    assert json.loads((tmp_path / "out" / PREDICTED).read_text())["liver_model"] == "reference"
 
 
 def test_one_unreadable_file_does_not_stop_the_others(cases, tmp_path):
@@ -185,7 +185,7 @@ def test_one_unreadable_file_does_not_stop_the_others(cases, tmp_path):
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     stems = ("segmentation-0", "segmentation-2")
-    assert names == {RECORD, *(f"{stem}{ending}" for stem in stems for ending in (".nii.gz", ".json"))}
+    assert names == {PREDICTED, *(f"{stem}{ending}" for stem in stems for ending in (".nii.gz", ".json"))}
 
 
 def test_what_cannot_work_is_told_before_a_folder_is_made(cases, tmp_path):
@@ -289,7 +289,7 @@ def test_a_full_disk_stops_with_a_word_and_nothing_half_written(cases, tmp_path,
     with monkeypatch.context() as patched, pytest.raises(OutputError, match=r"cannot write .*tion-0.*no space is left"):
         patched.setattr(predict, "write_mask", full)
         predict_cases(cases, tmp_path / "out", TUMOR, LIVER)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {RECORD, "segmentation-0.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {PREDICTED, "segmentation-0.json"}
     assert len(predict_cases(cases, tmp_path / "out", TUMOR, LIVER)) == 3
 
 
@@ -389,7 +389,7 @@ def test_an_experts_mask_is_never_replaced(cases, tmp_path, overwrite):
     with pytest.raises(OutputError, match=r"segmentation-0.nii.gz is the reference mask of volume-0.*another folder"):
         predict_cases(cases, tmp_path, TUMOR, LIVER, overwrite=overwrite)
     assert cases[0].reference.read_bytes() == before
-    assert not (tmp_path / RECORD).exists()
+    assert not (tmp_path / PREDICTED).exists()
 
 
 def test_beside_a_ct_without_a_reference_its_own_mask_may_lie_and_be_made_anew(cases, tmp_path, predicted):
