@@ -36,30 +36,57 @@ class Choice:
     """What was passed over, and why."""
 
 
-def choose(model: Model, windows: np.ndarray) -> Choice:
-    """Try each candidate on a batch of windows and take the fastest of those that agree with fp32 torch."""
-    notes: list[str] = []
-    torch_run = open_runtime(model, "torch")
-    some = np.ascontiguousarray(windows[:: -(-len(windows) // TRIED)])
-    expected, torch_s = _timed(torch_run, some)
-    times: dict[str, float] = {}
-    runs = {"torch": torch_run}
-    for runtime in _candidates(model, notes):
+@dataclass(frozen=True)
+class Candidates:
+    """The runtimes that a model could be opened in."""
+
+    runs: dict[str, Run]
+    """By name; "torch", by which the others are judged, comes first."""
+    notes: list[str]
+    """What could not be opened, and why."""
+
+
+def open_candidates(model: Model, example: np.ndarray | None = None) -> Candidates:
+    """Open a model in each runtime that may be the fastest here, and run it once on `example`, by which it compiles."""
+    runs: dict[str, Run] = {}
+    runtimes, notes = _worth_trying(model)
+    for runtime in ["torch", *runtimes]:
         try:
-            run = open_runtime(model, runtime)
+            runs[runtime] = open_runtime(model, runtime)
+            if example is not None:
+                runs[runtime](example)
+        except (LitsError, RuntimeError, MemoryError) as error:
+            if runtime == "torch":
+                raise
+            runs.pop(runtime, None)
+            notes.append(_failure(runtime, error))
+    return Candidates(runs, notes)
+
+
+def choose(model: Model, windows: np.ndarray, candidates: Candidates | None = None) -> Choice:
+    """Try each candidate on a batch of windows and take the fastest of those that agree with fp32 torch."""
+    candidates = candidates or open_candidates(model)
+    runs, notes = candidates.runs, list(candidates.notes)
+    some = np.ascontiguousarray(windows[:: -(-len(windows) // TRIED)])
+    expected, torch_s = _timed(runs["torch"], some)
+    times: dict[str, float] = {}
+    for runtime, run in runs.items():
+        if runtime == "torch":
+            continue
+        try:
             found = run(some)  # the first time it compiles
             seconds = _timed(run, some)[1]
-        except (LitsError, RuntimeError, MemoryError) as error:  # OpenVINO's own are RuntimeErrors
-            notes.append(f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}")
+        except (LitsError, RuntimeError, MemoryError) as error:
+            notes.append(_failure(runtime, error))
             continue
         complaint = disagreement(runtime, expected, found)
         if complaint:
             notes.append(f"{runtime}: {complaint}")
-            continue
-        runs[runtime], times[runtime] = run, seconds
+        else:
+            times[runtime] = seconds
     fastest = min(times.values(), default=np.inf)
     # torch's first batch was slow for being the first: run it again only where that could change the choice
-    times["torch"] = torch_s if torch_s > 3 * fastest or not times else _timed(torch_run, some)[1]
+    times["torch"] = torch_s if torch_s > 3 * fastest or not times else _timed(runs["torch"], some)[1]
     best = min(times, key=times.__getitem__)
     notes += [f"{each}: {seconds / times[best]:.1f} times as long" for each, seconds in times.items() if each != best]
     _log.info("%s runs in %s (%s)", model.description.get("name", "the model"), best, "; ".join(notes))
@@ -77,20 +104,25 @@ def disagreement(runtime: str, expected: np.ndarray, found: np.ndarray) -> str:
     return "" if changed <= allowed else f"{changed} of {of_object // 2} voxels change, more than {allowed:.0f}"
 
 
-def _candidates(model: Model, notes: list[str]) -> list[str]:
+def _worth_trying(model: Model) -> tuple[list[str], list[str]]:
+    """Runtimes besides torch, and notes why each of the others is none."""
     from lits_toolkit.inference.int8 import why_not_int8
     from lits_toolkit.inference.openvino_runtime import has_bf16
 
     if network_device().type != "cpu":
-        notes.append("openvino: there is a GPU, which torch runs on")
-        return []
+        return [], ["openvino: there is a GPU, which torch runs on"]
     reasons = {
         INT8: why_not_int8(model),
         "openvino-bf16": "" if has_bf16() else "this processor has no bfloat16 instructions",
         "openvino": "",
     }
-    notes += [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason]
-    return [runtime for runtime, reason in reasons.items() if not reason]
+    notes = [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason]
+    return [runtime for runtime, reason in reasons.items() if not reason], notes
+
+
+def _failure(runtime: str, error: Exception) -> str:
+    """A note of what a runtime said; OpenVINO's own errors are RuntimeErrors of many lines."""
+    return f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}"
 
 
 def _timed(run: Run, windows: np.ndarray) -> tuple[np.ndarray, float]:

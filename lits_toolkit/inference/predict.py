@@ -103,7 +103,7 @@ def predict_cases(
     n_jobs = min(n_jobs, len(todo))
     keep_large_allocations()
     # what cannot be opened is told before it is written that the folder's masks are of it
-    runners = _open(tumor_model, liver_model, settings.runtime)
+    runners = _open(tumor_model, liver_model, settings, meanwhile=n_jobs == 1)
     output_folder(output)
     remove_partials(output)
     write_json(output / PREDICTED, method)
@@ -170,11 +170,14 @@ def _in_worker(
 @lru_cache(maxsize=1)
 def _reopen(tumor: Path, liver: Path | None, task: Task) -> Runners:
     """The models, for all cases of a task: a process outlives it, and may find others in the same folders then."""
-    return _open(load_model(tumor), None if liver is None else load_model(liver), task.settings.runtime)
+    return _open(load_model(tumor), None if liver is None else load_model(liver), task.settings, meanwhile=True)
 
 
-def _open(tumor_model: Model, liver_model: Model | None, runtime: str) -> Runners:
-    return open_model(tumor_model, runtime), None if liver_model is None else open_model(liver_model, runtime)
+def _open(tumor_model: Model, liver_model: Model | None, settings: PredictSettings, meanwhile: bool) -> Runners:
+    """Opened, in the order in which they are needed; the size of a liver's box nobody knows as yet."""
+    runtime = settings.runtime
+    liver_runner = open_model(liver_model, runtime, meanwhile) if liver_model is not None else None
+    return open_model(tumor_model, runtime, meanwhile and not settings.box), liver_runner
 
 
 def _attempt(

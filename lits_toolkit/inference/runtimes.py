@@ -1,6 +1,7 @@
 """What runs a network: a trained model, opened in a runtime, is a *runner*, windows of slices in, probabilities out."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,23 +44,50 @@ class Runner:
         return self.model.network.dimensions
 
 
-def open_model(model: Model, runtime: str = "torch") -> Runner:
+def open_model(model: Model, runtime: str = "torch", meanwhile: bool = False) -> Runner:
     """Make a model ready to run, in one of `RUNTIMES`, or in whichever proves best at the first batch: `auto`.
 
-    Raises SettingError where there is no such runtime, this processor or an extra is not up to it, or the network has
-    an operation that the runtime lacks; InputError where the model has no int8 weights that can be used.
+    With `meanwhile` it gets ready for whole slices, which may take a second, in a thread of its own, while another
+    reads a CT; the first run waits for that. Raises SettingError where there is no such runtime, this processor or an
+    extra is not up to it, or the network has an operation that the runtime lacks; InputError where the model has no
+    int8 weights that can be used.
     """
     if runtime == AUTO:
-        from lits_toolkit.inference.choosing import choose
+        return _open_auto(model, meanwhile)
+    run = open_runtime(model, runtime)
+    if not meanwhile:
+        return Runner(model, runtime, run)
+    ready = _aside.submit(run, _example(model))
 
-        def first(windows: np.ndarray) -> np.ndarray:
-            choice = choose(model, windows)
-            runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
-            return choice.probability
+    def run_when_ready(windows: np.ndarray) -> np.ndarray:
+        wait([ready])  # where it failed, so will this run
+        return run(windows)
 
-        runner = Runner(model, AUTO, first)
-        return runner
-    return Runner(model, runtime, open_runtime(model, runtime))
+    return Runner(model, runtime, run_when_ready)
+
+
+def _open_auto(model: Model, meanwhile: bool) -> Runner:
+    from lits_toolkit.inference.choosing import choose, open_candidates
+
+    ready = _aside.submit(open_candidates, model, _example(model)) if meanwhile else None
+
+    def first(windows: np.ndarray) -> np.ndarray:
+        choice = choose(model, windows, ready.result() if ready else None)
+        runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
+        return choice.probability
+
+    runner = Runner(model, AUTO, first)
+    return runner
+
+
+_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening")
+
+
+def _example(model: Model) -> np.ndarray:
+    """A batch like those to come, but of nothing."""
+    from lits_toolkit.models.cost import input_shape
+
+    return np.zeros(input_shape(model.network.dimensions, model.size), np.float32)
 
 
 def require_runtime(name: str) -> None:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from lits_toolkit.errors import InputError, SettingError
-from lits_toolkit.inference import choosing
+from lits_toolkit.inference import choosing, runtimes
 from lits_toolkit.inference.choosing import disagreement
 from lits_toolkit.inference.openvino_runtime import has_bf16, to_openvino
 from lits_toolkit.inference.runtimes import open_model
@@ -117,10 +118,53 @@ def test_auto_takes_the_fastest_that_agrees(monkeypatch):
     of_run = {id(run): speeds[runtime] for runtime, run in runs.items()}
     monkeypatch.setattr(choosing, "open_runtime", lambda model, runtime: runs[runtime])
     monkeypatch.setattr(choosing, "_timed", lambda run, images: (run(images), of_run[id(run)]))
-    monkeypatch.setattr(choosing, "_candidates", lambda model, notes: [each for each in speeds if each != "torch"])
+    monkeypatch.setattr(choosing, "_worth_trying", lambda model: ([each for each in speeds if each != "torch"], []))
     choice = choosing.choose(Model(network, {}), windows())
     assert choice.runtime == "openvino"
     assert any(note.startswith("openvino-int8: ") and "voxels change" in note for note in choice.notes)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino", "auto"])
+def test_what_got_ready_meanwhile_finds_the_same(runtime):
+    network = Small().eval()
+    runner = open_model(Model(network, {"size": 64}), runtime, meanwhile=True)
+    np.testing.assert_allclose(runner.run(windows()), literal(network, windows()), atol=1e-6)
+    assert runner.runtime != "auto"
+
+
+def test_the_first_run_waits_for_the_rehearsal_and_a_failed_one_does_no_harm(monkeypatch):
+    expected, go_on, calls = literal(Small().eval(), windows()), threading.Event(), []
+
+    def run(images):
+        calls.append(images.shape)
+        if len(calls) == 1:
+            threading.Timer(0.1, go_on.set).start()
+            go_on.wait()
+            calls.append("failed")
+            raise RuntimeError("bad allocation")
+        return expected
+
+    monkeypatch.setattr(runtimes, "open_runtime", lambda model, runtime: run)
+    runner = open_model(Model(Small(), {"size": 64}), "openvino", meanwhile=True)
+    np.testing.assert_array_equal(runner.run(windows()), expected)
+    assert calls == [(1, 9, 64, 64), "failed", (3, 9, 64, 64)]
+
+
+def test_auto_passes_over_what_could_not_be_opened_meanwhile(monkeypatch):
+    expected = literal(Small().eval(), windows())
+    opened = []
+
+    def open_one(model, runtime):
+        opened.append(runtime)
+        if runtime == "openvino":
+            raise RuntimeError("not today\nand much more")
+        return lambda images: expected
+
+    monkeypatch.setattr(choosing, "open_runtime", open_one)
+    monkeypatch.setattr(choosing, "_worth_trying", lambda model: (["openvino"], []))
+    runner = open_model(Model(Small(), {"size": 64}), "auto", meanwhile=True)
+    runner.run(windows())
+    assert (runner.runtime, runner.notes, opened) == ("torch", ["openvino: not today"], ["torch", "openvino"])
 
 
 @pytest.mark.parametrize(("runtime", "agrees"), [("openvino", False), ("openvino-bf16", True)])
