@@ -18,6 +18,8 @@ _PLACES = {
     "check_cases": "data.doctor",
     "prepare": "data.prepare",
     "build_model": "models.catalogue",
+    "load_model": "models.storage",
+    "predict_cases": "inference.predict",
     "predict_mask": "inference.cascade",
     "evaluate": "study.scores",
     "Workspace": "study.workspace",

@@ -113,6 +113,7 @@ def test_cluster_with_dask(there):
     assert made.returncode == 0, made.stderr
     assert "dice_per_case" in made.stdout
     assert len(list((there / "prepared").glob("*.b2nd"))) == 5
+    assert len(list((there / "dask_masks").glob("*.nii.gz"))) == 5
 
 
 def test_submission(there, monkeypatch, capsys):
