@@ -12,6 +12,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from lits_toolkit.data.case import LIVER, CaseFiles, mask_file_name
 from lits_toolkit.data.dicom_seg_writing import write_dicom_seg
+from lits_toolkit.data.doctor.finding import CODES
+from lits_toolkit.data.doctor.volume import check_values
 from lits_toolkit.data.layouts import PREDICTED
 from lits_toolkit.data.nifti import is_nifti, write_mask
 from lits_toolkit.data.reading import read_case
@@ -43,6 +45,9 @@ from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.inference.windows import is_out_of_memory
 from lits_toolkit.models.memory import keep_large_allocations, return_allocations
 from lits_toolkit.models.storage import Model, load_model
+
+SLICES_CHECKED = 32
+"""For being in HU: a hundredth of a second."""
 
 Runners = tuple[Runner, Runner | None]
 Progress = Callable[[str, str, int], None]
@@ -203,7 +208,7 @@ def _predict(files: CaseFiles, source: Source, task: Task, runners: Runners, pro
     with timed(seconds, "read"):
         case = read_case(replace(files, reference=None) if liver_runner else files)
         liver = None if liver_runner else _reference_liver(case.reference, files)
-        grid = case.grid
+        grid, warned = case.grid, _not_in_hu(case.volume)
     with timed(seconds, "resize"):
         scan = resize_scan(case.volume, *models.values())
         del case  # the largest array of all, which nobody needs any more
@@ -221,7 +226,7 @@ def _predict(files: CaseFiles, source: Source, task: Task, runners: Runners, pro
         tumor_ml=tumor_ml,
         burden=tumor_ml / liver_ml if liver_ml else None,
         lesions=lesions,
-        warnings=[] if liver_ml else ["no liver was found: the mask is empty"],
+        warnings=warned if liver_ml else ["no liver was found: the mask is empty", *warned],
         seconds=seconds,
         models={
             runner.model.stage: {"name": runner.model.name, "runtime": runner.runtime}
@@ -249,6 +254,12 @@ def _predict(files: CaseFiles, source: Source, task: Task, runners: Runners, pro
         write_mask(found.mask, grid, mask)
     write_json(task.output / record_name(files.name), asdict(prediction))
     return prediction
+
+
+def _not_in_hu(volume: np.ndarray) -> list[str]:
+    """A warning where a few slices of a (z, y, x) CT say that it is none in HU: shifted, windowed, or a mask."""
+    notes = check_values(volume[:: -(-len(volume) // SLICES_CHECKED)])
+    return [f"{note.message}; {CODES[note.code].advice}" for note in notes if note.code == "not-hu"]
 
 
 def _require_fitting(

@@ -262,12 +262,25 @@ def test_a_dicom_series_gets_a_dicom_seg(tmp_path):
 
 
 def test_a_ct_without_a_liver_gets_an_empty_mask_and_a_warning(tmp_path):
-    write_volume(np.full((4, 32, 32), -100, np.int16), GRID, tmp_path / "volume-9.nii.gz")
+    write_volume(np.full((4, 32, 32), -1000, np.int16), GRID, tmp_path / "volume-9.nii.gz")
     case = CaseFiles("volume-9", tmp_path / "volume-9.nii.gz")
     (found,) = predict_cases([case], tmp_path / "out", TUMOR, LIVER, PredictSettings(probability="float16"))
     assert (found.liver_ml, found.burden, found.lesions) == (0, None, [])
     assert found.warnings == ["no liver was found: the mask is empty"]
     assert not read_mask(tmp_path / "out" / found.mask).any()
+
+
+def test_values_that_are_not_in_hu_are_warned_of(cases, tmp_path):
+    """A mask given for a CT, and a CT whose intercept is lost."""
+    body = np.full((4, 32, 32), -1000, np.int16)
+    body[:, 4:28, 4:28] = 100
+    for name, volume in (("mask", body > 0), ("shifted", body + 1024), ("ct", body)):
+        write_volume(volume.astype(np.int16), GRID, tmp_path / "in" / f"{name}.nii.gz")
+    found = {each.case: each for each in predict_cases(find_cases(tmp_path / "in"), tmp_path / "out", TUMOR, LIVER)}
+    assert found["ct"].warnings == []
+    warning, other = found["mask"].warnings[-1], found["shifted"].warnings[-1]
+    assert warning.startswith("values run from 0 to 1, and 44% are the lowest: no air at -1000 HU; export the CT again")
+    assert other.startswith("values run from 24 to 1124")
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
