@@ -2,12 +2,15 @@
 
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from lits_toolkit.errors import LitsError
-from lits_toolkit.inference.runtimes import INT8, Run, open_runtime
+from lits_toolkit.inference.runtimes import INT8, Run, open_and_run, open_runtime
 from lits_toolkit.models.machine import network_device
 from lits_toolkit.models.storage import Model
 
@@ -38,55 +41,62 @@ class Choice:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The runtimes that a model could be opened in."""
+    """The runtimes that may be the fastest here."""
 
-    runs: dict[str, Run]
-    """By name; "torch", by which the others are judged, comes first."""
+    openings: dict[str, Callable[[], Run]]
+    """By name: what opens the model, or waits until it is open; "torch", by which the others are judged, is first."""
     notes: list[str]
-    """What could not be opened, and why."""
+    """Why each of the others is none."""
 
 
-def open_candidates(model: Model, example: np.ndarray | None = None) -> Candidates:
-    """Open a model in each runtime that may be the fastest here, and run it once on `example`, by which it compiles."""
-    runs: dict[str, Run] = {}
-    runtimes, notes = _worth_trying(model)
-    for runtime in ["torch", *runtimes]:
-        try:
-            runs[runtime] = open_runtime(model, runtime)
-            if example is not None:
-                runs[runtime](example)
-        except (LitsError, RuntimeError, MemoryError) as error:
-            if runtime == "torch":
-                raise
-            runs.pop(runtime, None)
-            notes.append(_failure(runtime, error))
-    return Candidates(runs, notes)
+def find_candidates(model: Model, aside: Executor | None = None) -> Candidates:
+    """What `choose` is to try; `aside` gets each of them ready meanwhile."""
+    from lits_toolkit.inference.int8 import why_not_int8
+    from lits_toolkit.inference.openvino_runtime import has_bf16
+
+    reasons = {"torch": ""}
+    if network_device().type == "cpu":
+        reasons[INT8] = why_not_int8(model)
+        reasons["openvino-bf16"] = "" if has_bf16() else "this processor has no bfloat16 instructions"
+        reasons["openvino"] = ""
+    else:
+        reasons["openvino"] = "there is a GPU, which torch runs on"
+    openings: dict[str, Callable[[], Run]] = {}
+    for runtime in (runtime for runtime, reason in reasons.items() if not reason):
+        if aside is None:
+            openings[runtime] = partial(open_runtime, model, runtime)
+        else:
+            openings[runtime] = aside.submit(open_and_run, model, runtime).result
+    return Candidates(openings, [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason])
 
 
 def choose(model: Model, windows: np.ndarray, candidates: Candidates | None = None) -> Choice:
     """Try each candidate on a batch of windows and take the fastest of those that agree with fp32 torch."""
-    candidates = candidates or open_candidates(model)
-    runs, notes = candidates.runs, list(candidates.notes)
+    candidates = candidates or find_candidates(model)
+    notes = list(candidates.notes)
+    torch_run = candidates.openings["torch"]()
     some = np.ascontiguousarray(windows[:: -(-len(windows) // TRIED)])
-    expected, torch_s = _timed(runs["torch"], some)
+    expected, torch_s = _timed(torch_run, some)
     times: dict[str, float] = {}
-    for runtime, run in runs.items():
+    runs = {"torch": torch_run}
+    for runtime, opening in candidates.openings.items():
         if runtime == "torch":
             continue
         try:
+            run = opening()
             found = run(some)  # the first time it compiles
             seconds = _timed(run, some)[1]
-        except (LitsError, RuntimeError, MemoryError) as error:
-            notes.append(_failure(runtime, error))
+        except (LitsError, RuntimeError, MemoryError) as error:  # OpenVINO's own are RuntimeErrors
+            notes.append(f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}")
             continue
         complaint = disagreement(runtime, expected, found)
         if complaint:
             notes.append(f"{runtime}: {complaint}")
-        else:
-            times[runtime] = seconds
+            continue
+        runs[runtime], times[runtime] = run, seconds
     fastest = min(times.values(), default=np.inf)
     # torch's first batch was slow for being the first: run it again only where that could change the choice
-    times["torch"] = torch_s if torch_s > 3 * fastest or not times else _timed(runs["torch"], some)[1]
+    times["torch"] = torch_s if torch_s > 3 * fastest or not times else _timed(torch_run, some)[1]
     best = min(times, key=times.__getitem__)
     notes += [f"{each}: {seconds / times[best]:.1f} times as long" for each, seconds in times.items() if each != best]
     _log.info("%s runs in %s (%s)", model.description.get("name", "the model"), best, "; ".join(notes))
@@ -102,27 +112,6 @@ def disagreement(runtime: str, expected: np.ndarray, found: np.ndarray) -> str:
     changed, of_object = int((before ^ after).sum()), int(before.sum()) + int(after.sum())
     allowed = CHANGED_OF_OBJECT[runtime] * of_object + CHANGED_OF_BATCH * before.size
     return "" if changed <= allowed else f"{changed} of {of_object // 2} voxels change, more than {allowed:.0f}"
-
-
-def _worth_trying(model: Model) -> tuple[list[str], list[str]]:
-    """Runtimes besides torch, and notes why each of the others is none."""
-    from lits_toolkit.inference.int8 import why_not_int8
-    from lits_toolkit.inference.openvino_runtime import has_bf16
-
-    if network_device().type != "cpu":
-        return [], ["openvino: there is a GPU, which torch runs on"]
-    reasons = {
-        INT8: why_not_int8(model),
-        "openvino-bf16": "" if has_bf16() else "this processor has no bfloat16 instructions",
-        "openvino": "",
-    }
-    notes = [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason]
-    return [runtime for runtime, reason in reasons.items() if not reason], notes
-
-
-def _failure(runtime: str, error: Exception) -> str:
-    """A note of what a runtime said; OpenVINO's own errors are RuntimeErrors of many lines."""
-    return f"{runtime}: {(str(error).splitlines() or ['no memory'])[0]}"
 
 
 def _timed(run: Run, windows: np.ndarray) -> tuple[np.ndarray, float]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -40,7 +41,7 @@ from lits_toolkit.inference.resume import (
     require_not_read,
     require_same_method,
 )
-from lits_toolkit.inference.runtimes import Runner, open_model
+from lits_toolkit.inference.runtimes import Runner, one_thread_aside, open_model
 from lits_toolkit.inference.settings import PredictSettings
 from lits_toolkit.inference.windows import is_out_of_memory
 from lits_toolkit.models.memory import keep_large_allocations, return_allocations
@@ -107,28 +108,29 @@ def predict_cases(
         require_free(todo, sources, task)
     n_jobs = min(n_jobs, len(todo))
     keep_large_allocations()
-    # what cannot be opened is told before it is written that the folder's masks are of it
-    runners = _open(tumor_model, liver_model, settings, meanwhile=n_jobs == 1)
-    output_folder(output)
-    remove_partials(output)
-    write_json(output / PREDICTED, method)
-    if begin is not None:
-        begin(todo)
-    results: Iterator[Prediction | str]
-    if n_jobs <= 1:
-        results = (_attempt(case, sources[case.name], task, runners, progress) for case in todo)
-    else:
-        del runners  # each process opens its own
-        folders = (tumor_model.folder, liver_model.folder if liver_model else None)
-        results = _together(todo, sources, task, folders, n_jobs)
-    problems = []
-    for case, found in zip(todo, results):  # noqa: B905
-        if isinstance(found, Prediction):
-            predictions[case.name] = found
-            if done is not None:
-                done(found)
+    with one_thread_aside() as aside:
+        # what cannot be opened is told before it is written that the folder's masks are of it
+        runners = _open(tumor_model, liver_model, settings, aside if n_jobs == 1 else None)
+        output_folder(output)
+        remove_partials(output)
+        write_json(output / PREDICTED, method)
+        if begin is not None:
+            begin(todo)
+        results: Iterator[Prediction | str]
+        if n_jobs <= 1:
+            results = (_attempt(case, sources[case.name], task, runners, progress) for case in todo)
         else:
-            problems.append(f"{case.name}: {found}")
+            del runners  # each process opens its own
+            folders = (tumor_model.folder, liver_model.folder if liver_model else None)
+            results = _together(todo, sources, task, folders, n_jobs)
+        problems = []
+        for case, found in zip(todo, results):  # noqa: B905
+            if isinstance(found, Prediction):
+                predictions[case.name] = found
+                if done is not None:
+                    done(found)
+            else:
+                problems.append(f"{case.name}: {found}")
     if problems:
         raise InputError(f"{len(problems)} of {len(cases)} cases could not be predicted:\n  " + "\n  ".join(problems))
     return [predictions[case.name] for case in cases]
@@ -175,14 +177,13 @@ def _in_worker(
 @lru_cache(maxsize=1)
 def _reopen(tumor: Path, liver: Path | None, task: Task) -> Runners:
     """The models, for all cases of a task: a process outlives it, and may find others in the same folders then."""
-    return _open(load_model(tumor), None if liver is None else load_model(liver), task.settings, meanwhile=True)
+    return _open(load_model(tumor), None if liver is None else load_model(liver), task.settings, None)
 
 
-def _open(tumor_model: Model, liver_model: Model | None, settings: PredictSettings, meanwhile: bool) -> Runners:
+def _open(tumor_model: Model, liver_model: Model | None, settings: PredictSettings, aside: Executor | None) -> Runners:
     """Opened, in the order in which they are needed; the size of a liver's box nobody knows as yet."""
-    runtime = settings.runtime
-    liver_runner = open_model(liver_model, runtime, meanwhile) if liver_model is not None else None
-    return open_model(tumor_model, runtime, meanwhile and not settings.box), liver_runner
+    liver_runner = None if liver_model is None else open_model(liver_model, settings.runtime, aside)
+    return open_model(tumor_model, settings.runtime, None if settings.box else aside), liver_runner
 
 
 def _attempt(

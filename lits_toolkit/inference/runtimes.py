@@ -1,7 +1,8 @@
 """What runs a network: a trained model, opened in a runtime, is a *runner*, windows of slices in, probabilities out."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,20 +45,20 @@ class Runner:
         return self.model.network.dimensions
 
 
-def open_model(model: Model, runtime: str = "torch", meanwhile: bool = False) -> Runner:
+def open_model(model: Model, runtime: str = "torch", aside: Executor | None = None) -> Runner:
     """Make a model ready to run, in one of `RUNTIMES`, or in whichever proves best at the first batch: `auto`.
 
-    With `meanwhile` it gets ready for whole slices, which may take a second, in a thread of its own, while another
-    reads a CT; the first run waits for that. Raises SettingError where there is no such runtime, this processor or an
-    extra is not up to it, or the network has an operation that the runtime lacks; InputError where the model has no
-    int8 weights that can be used.
+    With `aside` the model gets ready for whole slices there, which may take a second, while a CT is read; the first run
+    waits for that. Raises SettingError where there is no such runtime, this processor or an extra is not up to it, or
+    the network has an operation that the runtime lacks; InputError where the model has no int8 weights that can be
+    used.
     """
     if runtime == AUTO:
-        return _open_auto(model, meanwhile)
+        return _open_auto(model, aside)
     run = open_runtime(model, runtime)
-    if not meanwhile:
+    if aside is None:
         return Runner(model, runtime, run)
-    ready = _aside.submit(run, _example(model))
+    ready = aside.submit(run, _nothing(model))
 
     def run_when_ready(windows: np.ndarray) -> np.ndarray:
         wait([ready])  # where it failed, so will this run
@@ -66,13 +67,13 @@ def open_model(model: Model, runtime: str = "torch", meanwhile: bool = False) ->
     return Runner(model, runtime, run_when_ready)
 
 
-def _open_auto(model: Model, meanwhile: bool) -> Runner:
-    from lits_toolkit.inference.choosing import choose, open_candidates
+def _open_auto(model: Model, aside: Executor | None) -> Runner:
+    from lits_toolkit.inference.choosing import choose, find_candidates
 
-    ready = _aside.submit(open_candidates, model, _example(model)) if meanwhile else None
+    candidates = find_candidates(model, aside)
 
     def first(windows: np.ndarray) -> np.ndarray:
-        choice = choose(model, windows, ready.result() if ready else None)
+        choice = choose(model, windows, candidates)
         runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
         return choice.probability
 
@@ -80,14 +81,27 @@ def _open_auto(model: Model, meanwhile: bool) -> Runner:
     return runner
 
 
-_aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening")
+def open_and_run(model: Model, runtime: str) -> Run:
+    """Open a model and run it once on a window of nothing, by which it compiles; raises as `open_runtime`."""
+    run = open_runtime(model, runtime)
+    run(_nothing(model))
+    return run
 
 
-def _example(model: Model) -> np.ndarray:
-    """A batch like those to come, but of nothing."""
+def _nothing(model: Model) -> np.ndarray:
     from lits_toolkit.models.cost import input_shape
 
     return np.zeros(input_shape(model.network.dimensions, model.size), np.float32)
+
+
+@contextmanager
+def one_thread_aside() -> Iterator[Executor]:
+    """A thread for what can be done meanwhile; on the way out, what has not begun by then is left undone."""
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aside")
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def require_runtime(name: str) -> None:

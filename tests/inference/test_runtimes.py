@@ -11,7 +11,7 @@ from lits_toolkit.errors import InputError, SettingError
 from lits_toolkit.inference import choosing, runtimes
 from lits_toolkit.inference.choosing import disagreement
 from lits_toolkit.inference.openvino_runtime import has_bf16, to_openvino
-from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.inference.runtimes import one_thread_aside, open_model
 from lits_toolkit.models.catalogue import build_model, model_names
 from lits_toolkit.models.network import Network
 from lits_toolkit.models.storage import Model
@@ -116,23 +116,23 @@ def test_auto_takes_the_fastest_that_agrees(monkeypatch):
     runs = {runtime: lambda images: expected for runtime in speeds}
     runs["openvino-int8"] = lambda images: 1 - expected
     of_run = {id(run): speeds[runtime] for runtime, run in runs.items()}
-    monkeypatch.setattr(choosing, "open_runtime", lambda model, runtime: runs[runtime])
     monkeypatch.setattr(choosing, "_timed", lambda run, images: (run(images), of_run[id(run)]))
-    monkeypatch.setattr(choosing, "_worth_trying", lambda model: ([each for each in speeds if each != "torch"], []))
-    choice = choosing.choose(Model(network, {}), windows())
+    candidates = choosing.Candidates({runtime: lambda run=run: run for runtime, run in runs.items()}, [])
+    choice = choosing.choose(Model(network, {}), windows(), candidates)
     assert choice.runtime == "openvino"
     assert any(note.startswith("openvino-int8: ") and "voxels change" in note for note in choice.notes)
 
 
 @pytest.mark.parametrize("runtime", ["torch", "openvino", "auto"])
-def test_what_got_ready_meanwhile_finds_the_same(runtime):
+def test_what_got_ready_aside_finds_the_same(runtime):
     network = Small().eval()
-    runner = open_model(Model(network, {"size": 64}), runtime, meanwhile=True)
-    np.testing.assert_allclose(runner.run(windows()), literal(network, windows()), atol=1e-6)
+    with one_thread_aside() as aside:
+        runner = open_model(Model(network, {"size": 64}), runtime, aside)
+        np.testing.assert_allclose(runner.run(windows()), literal(network, windows()), atol=1e-6)
     assert runner.runtime != "auto"
 
 
-def test_the_first_run_waits_for_the_rehearsal_and_a_failed_one_does_no_harm(monkeypatch):
+def test_the_first_run_waits_for_the_one_aside_whose_failure_does_no_harm(monkeypatch):
     expected, go_on, calls = literal(Small().eval(), windows()), threading.Event(), []
 
     def run(images):
@@ -145,12 +145,13 @@ def test_the_first_run_waits_for_the_rehearsal_and_a_failed_one_does_no_harm(mon
         return expected
 
     monkeypatch.setattr(runtimes, "open_runtime", lambda model, runtime: run)
-    runner = open_model(Model(Small(), {"size": 64}), "openvino", meanwhile=True)
-    np.testing.assert_array_equal(runner.run(windows()), expected)
+    with one_thread_aside() as aside:
+        runner = open_model(Model(Small(), {"size": 64}), "openvino", aside)
+        np.testing.assert_array_equal(runner.run(windows()), expected)
     assert calls == [(1, 9, 64, 64), "failed", (3, 9, 64, 64)]
 
 
-def test_auto_passes_over_what_could_not_be_opened_meanwhile(monkeypatch):
+def test_auto_passes_over_what_could_not_be_opened_aside(monkeypatch):
     expected = literal(Small().eval(), windows())
     opened = []
 
@@ -160,11 +161,25 @@ def test_auto_passes_over_what_could_not_be_opened_meanwhile(monkeypatch):
             raise RuntimeError("not today\nand much more")
         return lambda images: expected
 
-    monkeypatch.setattr(choosing, "open_runtime", open_one)
-    monkeypatch.setattr(choosing, "_worth_trying", lambda model: (["openvino"], []))
-    runner = open_model(Model(Small(), {"size": 64}), "auto", meanwhile=True)
-    runner.run(windows())
-    assert (runner.runtime, runner.notes, opened) == ("torch", ["openvino: not today"], ["torch", "openvino"])
+    monkeypatch.setattr(runtimes, "open_runtime", open_one)
+    with one_thread_aside() as aside:
+        runner = open_model(Model(Small(), {"size": 64}), "auto", aside)
+        runner.run(windows())
+    assert (runner.runtime, opened) == ("torch", ["torch", "openvino"])
+    assert "openvino: not today" in runner.notes
+
+
+def test_who_is_interrupted_does_not_wait_for_what_has_not_begun():
+    begun, go_on, done = threading.Event(), threading.Event(), []
+    with pytest.raises(KeyboardInterrupt), one_thread_aside() as aside:
+        first = aside.submit(lambda: (begun.set(), go_on.wait()))
+        second = aside.submit(done.append, "second")
+        begun.wait()
+        raise KeyboardInterrupt
+    go_on.set()
+    first.result()
+    assert second.cancelled()
+    assert not done
 
 
 @pytest.mark.parametrize(("runtime", "agrees"), [("openvino", False), ("openvino-bf16", True)])
@@ -186,7 +201,7 @@ def test_bf16_may_change_a_hundredth_of_the_object():
 DISCARDED_AND_INTERRUPTED = """
 import gc, signal, sys
 import numpy as np
-from lits_toolkit.inference.runtimes import open_model
+from lits_toolkit.inference.runtimes import one_thread_aside, open_model
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.storage import Model
 
