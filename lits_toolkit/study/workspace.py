@@ -36,6 +36,9 @@ class Workspace:
 
     folder: Path
 
+    def __init__(self, folder: str | Path) -> None:
+        object.__setattr__(self, "folder", Path(folder))
+
     @property
     def exists(self) -> bool:
         """Whether a cohort has been prepared here."""

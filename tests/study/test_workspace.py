@@ -23,7 +23,8 @@ def test_it_remembers_its_cohort_and_can_be_moved(workspace, tmp_path):
     assert workspace.label == "phantom cohort"
     assert [case.name for case in workspace.cohort_cases()] == ["volume-0", "volume-1", "volume-10"]
     workspace.folder.rename(tmp_path / "moved")
-    assert len(Workspace(tmp_path / "moved").cohort_cases()) == 3
+    assert len(Workspace(str(tmp_path / "moved")).cohort_cases()) == 3
+    assert Workspace(str(tmp_path)) == Workspace(tmp_path)
 
 
 def test_data_elsewhere_keep_their_place(tmp_path):
