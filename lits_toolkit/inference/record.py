@@ -106,11 +106,10 @@ def probability_name(case: str, kind: Probability) -> str:
 def measure_mask(mask: np.ndarray, grid: Grid) -> tuple[float, float, list[FoundLesion]]:
     """Liver (tumours included) and tumour of a (z, y, x) uint8 mask in ml, and its lesions."""
     voxel_ml = float(np.prod(grid.spacing_mm)) / 1000
-    box = bounding_box(mask)
-    if not mask[box].size:
-        return 0.0, 0.0, []
-    liver = np.count_nonzero(mask[box] >= LIVER)
-    lesions = find_lesions(mask[box] == TUMOR)
+    liver = np.count_nonzero(mask >= LIVER)
+    tumor = mask == TUMOR
+    box = bounding_box(tumor)
+    lesions = find_lesions(tumor[box])
     _, y_mm, x_mm = grid.spacing_mm
     first = np.array([side.start for side in box])
     found = []
