@@ -12,18 +12,19 @@ Combination = Literal["mask", "add", "none", "centre"]
 liver's median off, so that a tumour of few HU is not small beside the step at its border."""
 
 
-def combine(volume: np.ndarray, liver: np.ndarray, how: Combination) -> np.ndarray:
+def combine(volume: np.ndarray, liver: np.ndarray, how: Combination, out: np.ndarray | None = None) -> np.ndarray:
     """The tumour stage's input, (z, y, x) float32, from a whole volume in [0, 1] and its bool liver of the same shape.
 
-    SettingError where `how` is no Combination.
+    But for "none" it is written into `out` where that is given, which may be `volume` itself. SettingError where `how`
+    is no Combination.
     """
     if how not in get_args(Combination):
         raise SettingError(f"combine: expected one of {', '.join(get_args(Combination))}, found {how!r}")
     if how == "none":
         return volume
     if how == "add":
-        return volume + liver.astype(np.float32)
-    inside = volume * liver
+        return np.add(volume, liver, out=out)
+    inside = np.multiply(volume, liver, out=out)
     if how == "centre" and liver.any():
-        np.subtract(inside, np.median(volume[liver]), out=inside, where=liver)
+        np.subtract(inside, np.median(inside[liver]), out=inside, where=liver)
     return inside

@@ -212,9 +212,10 @@ def tumor_probability(
     low = max(0, int(slices[0]) - _Z_MARGIN) // 4 * 4
     near = slice(low, int(slices[-1]) + 1 + _Z_MARGIN)
     inside = mask_to_network_grid(liver[near].view(np.uint8), model.size) > 0
-    image = combine(network_input(volume, model, near), inside, model.combination)
+    image = network_input(volume, model, near)
+    image = combine(image, inside, model.combination, out=image)
     place = (slice(None), *_box(inside)) if box else (slice(None),) * 3
-    whole[near][place] = probability_volume(runner, image[place], slices - low, batch_size, progress)
+    probability_volume(runner, image[place], slices - low, batch_size, progress, out=whole[near][place])
     return whole
 
 

@@ -30,11 +30,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice:
-    """A runtime, and what it found in the first batch."""
+    """The runtime taken."""
 
     runtime: str
     run: Run
-    probability: np.ndarray
     notes: list[str]
     """What was passed over, and why."""
 
@@ -100,7 +99,7 @@ def choose(model: Model, windows: np.ndarray, candidates: Candidates | None = No
     best = min(times, key=times.__getitem__)
     notes += [f"{each}: {seconds / times[best]:.1f} times as long" for each, seconds in times.items() if each != best]
     _log.info("%s runs in %s (%s)", model.description.get("name", "the model"), best, "; ".join(notes))
-    return Choice(best, runs[best], runs[best](windows), notes)
+    return Choice(best, runs[best], notes)
 
 
 def disagreement(runtime: str, expected: np.ndarray, found: np.ndarray) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,8 +74,9 @@ def _open_auto(model: Model, aside: Executor | None) -> Runner:
 
     def first(windows: np.ndarray) -> np.ndarray:
         choice = choose(model, windows, candidates)
+        candidates.openings.clear()  # the others are let go before the batch takes its memory
         runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
-        return choice.probability
+        return choice.run(windows)
 
     runner = Runner(model, AUTO, first)
     return runner
@@ -84,7 +85,8 @@ def _open_auto(model: Model, aside: Executor | None) -> Runner:
 def open_and_run(model: Model, runtime: str) -> Run:
     """Open a model and run it once on a window of nothing, by which it compiles; raises as `open_runtime`."""
     run = open_runtime(model, runtime)
-    run(_nothing(model))
+    with suppress(MemoryError, RuntimeError):  # what fails now fails again, where it is heard
+        run(_nothing(model))
     return run
 
 

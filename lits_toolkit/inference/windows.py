@@ -21,19 +21,20 @@ def probability_volume(
     slices: np.ndarray,
     batch_size: int = 8,
     progress: Callable[[int], None] | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """The probability of the model's object in each voxel.
 
     `image` is (z, y, x) float32 in [0, 1] at the network's size; `slices` the indices to compute, the others are 0.
-    Beyond the volume's ends the network sees zeros, as in training. Returns (z, y, x) float32. The numbers do not
-    depend on `batch_size`, which is halved where memory does not hold so many; SettingError where it does not hold
-    one. `progress` is called with the number of slices just done.
+    Beyond the volume's ends the network sees zeros, as in training. Returns (z, y, x) float32: `out`, zeros to be
+    filled, where that is given. The numbers do not depend on `batch_size`, which is halved where memory does not hold
+    so many; SettingError where it does not hold one. `progress` is called with the number of slices just done.
     """
     reach = REACH[runner.dimensions]
     starts = sample_starts(slices, runner.dimensions)
     # The middle comes first, since `auto` chooses by the first batch: at the ends there is neither liver nor tumour.
     starts = np.roll(starts, -(len(starts) // 2))
-    probability = np.zeros(image.shape, np.float32)
+    probability = np.zeros(image.shape, np.float32) if out is None else out
     first = 0
     while first < len(starts):
         batch = starts[first : first + batch_size]

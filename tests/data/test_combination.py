@@ -24,6 +24,13 @@ def test_outside_the_liver_everything_is_zero(volume, liver, how):
     np.testing.assert_array_equal(volume, before)
 
 
+@pytest.mark.parametrize("how", ["mask", "add", "none", "centre"])
+def test_it_may_take_the_volumes_own_place(volume, liver, how):
+    expected = combine(volume.copy(), liver, how)
+    assert combine(volume, liver, how, out=volume) is volume
+    np.testing.assert_array_equal(volume, expected)
+
+
 def test_masked_the_ct_is_kept_inside(volume, liver):
     np.testing.assert_array_equal(combine(volume, liver, "mask")[liver], volume[liver])
 
