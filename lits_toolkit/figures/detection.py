@@ -11,6 +11,7 @@ from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.panels import line_key
 from lits_toolkit.figures.style import (
+    BETWEEN_INCHES,
     FAINT,
     FALSE_ALARM,
     HIT,
@@ -84,7 +85,7 @@ def draw_froc(
     """
     if not curves or not all(curve.lesions for curve in curves.values()):
         raise InputError("no case has a tumour in its reference: there is no FROC curve to show")
-    figure, (ax,) = use_axes(ax, 1, inches=(5.0, 4.0))
+    figure, (ax,) = use_axes(ax, 1, inches=(BETWEEN_INCHES, 4.0))
     parts = []
     masks = {method: _mask_point(table) for method, table in (detection or {}).items() if method in curves}
     ends = [float(curve.false_alarms_per_case[-1]) for curve in curves.values()]

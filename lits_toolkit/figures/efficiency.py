@@ -9,7 +9,16 @@ import pandas as pd
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.points import tick_in_words
-from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, PUBLISHED, SIZE_GROUP_COLORS, SMALL, house_style
+from lits_toolkit.figures.style import (
+    BETWEEN_INCHES,
+    FAINT,
+    INK,
+    PAGE_INCHES,
+    PUBLISHED,
+    SIZE_GROUP_COLORS,
+    SMALL,
+    house_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +131,7 @@ def draw_runtime_dice(dice: pd.DataFrame, label: str, ax: "Axes | None" = None) 
     groups = [group for group in SIZE_GROUP_COLORS if group in set(drawn["size_group"])]
     first = drawn[drawn["runtime"] == runtimes[0]].set_index("size_group")["dice"]
     drawn = drawn.assign(change=drawn["dice"] - drawn["size_group"].map(first)).reset_index(drop=True)
-    figure, (axes,) = use_axes(ax, 1, inches=(5.0, 3.4))
+    figure, (axes,) = use_axes(ax, 1, inches=(BETWEEN_INCHES, 3.4))
     width = 0.8 / len(runtimes)
     for place, runtime in enumerate(runtimes):
         own = drawn[drawn["runtime"] == runtime]

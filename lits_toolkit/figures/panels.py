@@ -9,7 +9,7 @@ import numpy as np
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import PAD_INCHES, legend_below, new_axes, use_axes
-from lits_toolkit.figures.style import COLUMN_INCHES, FAINT, PAGE_INCHES, SMALL
+from lits_toolkit.figures.style import BETWEEN_INCHES, COLUMN_INCHES, FAINT, PAGE_INCHES, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -171,7 +171,7 @@ def panel_grid(
     columns = grid_columns(len(slices))
     rows = -(-len(slices) // columns)
     height, width = panel_inches(slices, columns, title_lines)
-    inches = (max(width * columns, 5.0), height * rows + around_inches(legend_lines))
+    inches = (max(width * columns, BETWEEN_INCHES), height * rows + around_inches(legend_lines))
     figure, panels = new_axes(rows, columns, inches=inches)
     for ax in panels[len(slices) :]:
         ax.remove()

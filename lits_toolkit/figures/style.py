@@ -35,8 +35,8 @@ STAGE_NAMES = {"liver": "liver stage", "tumor": "tumour stage"}
 INK = "#262626"
 FAINT = "#767676"
 
-PAGE_INCHES, COLUMN_INCHES = 7.2, 3.5
-"""Widths of a journal's page and of one of its two columns: no figure is wider, so that none is made smaller there."""
+PAGE_INCHES, BETWEEN_INCHES, COLUMN_INCHES = 7.2, 5.0, 3.5
+"""Widths of a journal's page, of a column, and of what lies between: no figure is wider, so that none is shrunk."""
 SMALL = 7.0
 """Points of the smallest letters, below which journals refuse a figure; most have 8."""
 DPI = 200

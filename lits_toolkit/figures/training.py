@@ -7,7 +7,7 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, legend_below, new_axes, use_axes
-from lits_toolkit.figures.style import PAGE_INCHES, SIZE_GROUP_COLORS, SMALL, STAGE_NAMES, house_style
+from lits_toolkit.figures.style import BETWEEN_INCHES, PAGE_INCHES, SIZE_GROUP_COLORS, SMALL, STAGE_NAMES, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
 def _new_panels(count: int, columns: int) -> "tuple[Figure, list[Axes]]":
     """Panels for the losses of so many models, and then those for their Dice, which stand below them."""
     lines = -(-count // columns)
-    width = PAGE_INCHES if columns > 1 else 5.0
+    width = PAGE_INCHES if columns > 1 else BETWEEN_INCHES
     figure, panels = new_axes(2 * lines, columns, inches=(width, 0.5 + 4.3 * lines))
     places = [2 * columns * (number // columns) + number % columns for number in range(count)]
     chosen = [panels[place] for place in places] + [panels[place + columns] for place in places]

@@ -11,7 +11,7 @@ import pandas as pd
 from lits_toolkit.data.case import LIVER, TUMOR, Case
 from lits_toolkit.figures.drawn import Drawn
 from lits_toolkit.figures.panels import line_key, patch_key
-from lits_toolkit.figures.style import FALSE_ALARM, HIT, MISS, PAGE_INCHES, SMALL, house_style
+from lits_toolkit.figures.style import BETWEEN_INCHES, FALSE_ALARM, HIT, MISS, PAGE_INCHES, SMALL, house_style
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.viewer.blend import ERROR_COLORS, REFERENCE, WINDOWS, Layer, blend, blend_errors, blend_heat, outline
 from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED, error_mask, lesion_rows
@@ -173,10 +173,10 @@ def _new_figure(panels: Sequence[_Panel], keys: "Sequence[Artist]") -> "tuple[Fi
         places = [divmod(at, many) for at in range(len(panels))]
         lines, columns = [heights[0]] * (places[-1][0] + 1), [widths[0]] * many
     title = 0.0 if len(panels) == 1 else _TITLE + (0.15 if panels[0].model else 0.0)  # of one line or two
-    inches = 5.0 if len(panels) == 1 else PAGE_INCHES
+    inches = BETWEEN_INCHES if len(panels) == 1 else PAGE_INCHES
     scale = min((inches - _GAP * (len(columns) + 1)) / sum(columns), 8.0 / sum(lines))  # inches per mm
     panels_wide = sum(columns) * scale + _GAP * (len(columns) - 1)
-    width = max(panels_wide + 2 * _GAP, 5.0)
+    width = max(panels_wide + 2 * _GAP, BETWEEN_INCHES)
     in_corner = panels[0].view.layout == "planes"
     longest = max((len(str(key.get_label())) for key in keys), default=1)
     across = 1 if in_corner else max(1, min(len(keys), int(width / (0.55 + 0.08 * longest))))
