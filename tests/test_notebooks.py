@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import shutil
 import tokenize
+import zlib
 
 import nbformat
 import numpy as np
@@ -14,6 +16,7 @@ from rich.console import Console
 from lits_toolkit.data.case import TUMOR, mask_file_name
 from lits_toolkit.data.reading import read_mask
 from lits_toolkit.figures.drawn import MOST_BYTES
+from lits_toolkit.figures.style import PAGE_INCHES, SMALL
 from lits_toolkit.report.notebooks import notebook_folder, read_parameters
 from lits_toolkit.report.registry import EXHIBITS
 from lits_toolkit.report.render import render_figures
@@ -93,7 +96,24 @@ def test_its_figures_are_drawn_and_small_enough_to_keep(rendered, entry):
         return
     assert picture.stat().st_size <= MOST_BYTES
     with Image.open(picture) as image:
-        assert image.width >= 600
+        assert image.width >= 900
+
+
+@pytest.mark.parametrize("entry", [entry for entry in EXHIBITS if not entry.is_table], ids=lambda entry: entry.name)
+def test_a_journal_takes_its_figures_as_they_are(rendered, entry):
+    width, letters = printed((rendered / entry.file).with_suffix(".pdf"))
+    assert width <= PAGE_INCHES + 1e-6
+    assert min(letters) >= SMALL
+
+
+def printed(pdf):
+    """How wide a PDF of matplotlib is, in inches, and the sizes of its letters, in points."""
+    data = pdf.read_bytes()
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.DOTALL)
+    pages = [zlib.decompressobj().decompress(stream) for stream in streams if stream[:1] == b"x"]
+    letters = [float(size) for page in pages for size in re.findall(rb"/F\S+ ([\d.]+) Tf\b", page)]
+    (corners,) = re.findall(rb"/MediaBox \[([^]]*)\]", data)
+    return float(corners.split()[2]) / 72, letters
 
 
 def test_a_submissions_score_that_is_given_fills_its_row_of_table_4_8(rendered):

@@ -22,7 +22,16 @@ from lits_toolkit.data.network_grid import WINDOW, Window
 from lits_toolkit.data.prepared import PreparedCase, normalise, to_hu
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.panels import AxialSlice, bottom_legend, line_key, outline, panel_inches, show_slice
+from lits_toolkit.figures.panels import (
+    AxialSlice,
+    around_inches,
+    bottom_legend,
+    line_key,
+    name_panel,
+    outline,
+    panel_inches,
+    show_slice,
+)
 from lits_toolkit.figures.style import FAINT, LABEL_COLORS, house_style
 from lits_toolkit.study.table import Table
 
@@ -115,20 +124,20 @@ def draw_augmentation(
     masks = torch.from_numpy(np.stack([labels >= LIVER, labels == TUMOR]).astype(np.uint8))[None]
     random = np.random.default_rng(seed)
 
-    height, width = panel_inches([piece], title_lines=1)
+    height, width = panel_inches([piece], _COLUMNS)
     rows = -(-len(panels) // _COLUMNS)
     figure, drawn_on = use_axes(
-        axes, len(panels), rows=rows, columns=_COLUMNS, inches=(width * _COLUMNS, height * rows + 0.95)
+        axes, len(panels), rows=rows, columns=_COLUMNS, inches=(width * _COLUMNS, height * rows + around_inches())
     )
     table = []
     for ax, (title, movement, noise) in zip(drawn_on, panels, strict=True):
         moved, (liver, tumor) = (part[0].numpy() for part in move(image, masks, movement))
         shown = moved[0] * (high - low) + low + random.uniform(-1, 1, liver.shape) * noise * (high - low)
         show_slice(ax, replace(piece, image=shown), piece.part_mm)
-        ax.set_title(title, fontsize=8.5, loc="center", pad=3)
+        name_panel(ax, title)
         _show_grid(ax, (sources(movement, len(liver))[0].numpy() + 1) * (len(liver) / 2) - 0.5)
-        outline(ax, liver > 0, LABEL_COLORS["liver"], 1.3)
-        outline(ax, tumor > 0, LABEL_COLORS["tumor"], 1.3)
+        outline(ax, liver > 0, LABEL_COLORS["liver"], 1.0)
+        outline(ax, tumor > 0, LABEL_COLORS["tumor"], 1.0)
         pixels = [pd.NA] * 2 if piece.reference is None else [int(liver.sum()), int(tumor.sum())]
         table.append(
             _row(title, movement) | {"noise_hu": noise * (high - low)} | dict(zip(_PIXELS, pixels, strict=True))
@@ -136,7 +145,7 @@ def draw_augmentation(
     keys = [line_key(FAINT, f"straight before, {_GRID_PIXELS} pixels apart", linewidth=0.6)]
     if piece.reference is not None:
         keys = [line_key(LABEL_COLORS["liver"], "liver"), line_key(LABEL_COLORS["tumor"], "tumour"), *keys]
-    figure.suptitle(f"Augmentation · {label}, {piece.case}, slice {piece.z}")
+    figure.suptitle(f"Augmentation · {label}, {piece.case}, slice {piece.z}", wrap=True)
     bottom_legend(figure, keys)
     return Drawn(figure, pd.DataFrame(table).astype(dict.fromkeys(_PIXELS, "Int64")))
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lits_toolkit.errors import SettingError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, house_style
+from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, SMALL, house_style
 from lits_toolkit.models.blocks import shuffle
 from lits_toolkit.study.concepts import Gated
 
@@ -29,7 +29,8 @@ def draw_squeeze_excitation(gated: Gated, ax: "Axes | None" = None) -> Drawn:
     images, features = gated.gates.shape
     pitch, block = 1.12, 3.15
     across = features * pitch + 0.95
-    figure, (axes,) = use_axes(ax, 1, inches=(across * 1.12, images * block * 1.12 + 0.5))
+    unit = min(1.0, PAGE_INCHES / across)
+    figure, (axes,) = use_axes(ax, 1, inches=(across * unit, images * block * unit + 0.4))
     scale: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
     rows = []
     for i in range(images):
@@ -46,12 +47,12 @@ def draw_squeeze_excitation(gated: Gated, ax: "Axes | None" = None) -> Drawn:
             axes.add_patch(Rectangle((left, top + 1.37), gate, 0.07, color=GATE, linewidth=0))
             axes.add_patch(Rectangle((left, top + 1.37), 1, 0.07, fill=False, edgecolor=FAINT, linewidth=0.6))
             axes.text(left + 0.5, top + 1.34, f"× {gate:.2f}", ha="center", va="bottom", color=GATE)
-            axes.text(left + 0.5, top - 0.05, f"mean {before.mean():.2f}", ha="center", va="bottom", fontsize=8.5)
+            axes.text(left + 0.5, top - 0.05, f"mean {before.mean():.2f}", ha="center", va="bottom", fontsize=SMALL)
             if i == 0:
-                axes.text(left + 0.5, top - 0.42, name, ha="center", va="bottom", fontsize=8.5, color=FAINT)
+                axes.text(left + 0.5, top - 0.42, name, ha="center", va="bottom", fontsize=SMALL, color=FAINT)
     axes.set(xlim=(-0.95, features * pitch), ylim=(images * block - 0.6, -0.75), aspect="equal")
     axes.set_axis_off()
-    figure.suptitle("Squeeze-and-excitation: the means of all decide how much of each goes on")
+    figure.suptitle("Squeeze-and-excitation: the means of all decide how much of each goes on", wrap=True)
     return Drawn(figure, pd.DataFrame(rows, columns=["image", "feature", "mean_before", "gate", "mean_after"]))
 
 
@@ -76,7 +77,7 @@ def draw_channel_shuffle(groups: int = 3, features: int = 9, ax: "Axes | None" =
     data = data.sort_values("before", ignore_index=True)
     gap, low = 0.45, 2.6
     across = features + gap * (groups - 1)
-    figure, (axes,) = use_axes(ax, 1, inches=(max(0.66 * across + 0.4, 6.6), 4.0))
+    figure, (axes,) = use_axes(ax, 1, inches=(PAGE_INCHES, min(0.6, PAGE_INCHES / (across + 0.4)) * 4.8 + 0.5))
     for name, group, before, after, _ in places:
         color = GROUP_COLORS[group - 1]
         start, end = (place + gap * (place // size) for place in (before, after))
@@ -90,7 +91,8 @@ def draw_channel_shuffle(groups: int = 3, features: int = 9, ax: "Axes | None" =
         axes.text(middle, low + 1.2, f"new group {group + 1}", ha="center", va="top")
     axes.set(xlim=(-0.1, across + 0.1), ylim=(low + 1.75, -0.75), aspect="equal")
     axes.set_axis_off()
-    figure.suptitle(f"Channel shuffle: each new group has features of {'all' if size >= groups else 'several'} groups")
+    whence = "all" if size >= groups else "several"
+    figure.suptitle(f"Channel shuffle: each new group has features of {whence} groups", wrap=True)
     return Drawn(figure, data)
 
 

@@ -8,14 +8,16 @@ import pandas as pd
 
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import say
-from lits_toolkit.figures.points import spread
+from lits_toolkit.figures.points import spread, tick_in_words
 from lits_toolkit.figures.style import (
     FAINT,
     INK,
     LABEL_COLORS,
     LABEL_NAMES,
+    PAGE_INCHES,
     SIZE_GROUP_COLORS,
     SIZE_GROUP_RANGES,
+    SMALL,
     house_style,
 )
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
@@ -38,9 +40,9 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
     A cohort without any reference mask gets a picture that says so.
     The data has the columns case, slices ("all" | "liver"), label, voxels.
     """
-    figure, (everywhere, in_liver) = use_axes(axes, 2, columns=2, inches=(9, 4.2), share_y=True)
+    figure, (everywhere, in_liver) = use_axes(axes, 2, columns=2, inches=(PAGE_INCHES, 3.4), share_y=True)
     data = _label_counts(cases)
-    figure.suptitle(f"Voxels per label · {label}, {counted(data['case'].nunique(), 'case')}")
+    figure.suptitle(f"Voxels per label · {label}, {counted(data['case'].nunique(), 'case')}", wrap=True)
     if data.empty:
         say((everywhere, in_liver), "no case has a reference mask")
         return Drawn(figure, data)
@@ -63,9 +65,10 @@ def draw_label_counts(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] | N
                     (3, 0),
                     textcoords="offset points",
                     va="center",
-                    fontsize=8,
+                    fontsize=SMALL,
                 )
         ax.minorticks_off()
+        ax.yaxis.set_major_formatter(tick_in_words)
         ax.set_xticks(range(len(LABEL_COLORS)), [_label_tick(data, slices, name) for name in LABEL_COLORS])
         ax.set_xlim(-0.6, len(LABEL_COLORS) - 0.4)
         ax.set_title(title)
@@ -87,9 +90,9 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, (by_number, by_volume) = use_axes(axes, 2, columns=2, inches=(9, 3.9))
+    figure, (by_number, by_volume) = use_axes(axes, 2, columns=2, inches=(PAGE_INCHES, 3.3))
     data = _group_totals(lesions)
-    figure.suptitle(f"Tumours per size group · {label}, {counted(len(lesions), 'tumour')}")
+    figure.suptitle(f"Tumours per size group · {label}, {counted(len(lesions), 'tumour')}", wrap=True)
     if lesions.empty:
         say((by_number, by_volume), "no tumour in any reference mask")
         return Drawn(figure, data)
@@ -102,7 +105,9 @@ def draw_size_groups(lesions: pd.DataFrame, label: str, axes: "Sequence[Axes] | 
             text = form.format(value).replace(",", " ") + f"\n{part:.0%}" if value else "none"
             place = (bar.get_x() + bar.get_width() / 2, value)
             ax.annotate(text, place, (0, 3), textcoords="offset points", ha="center", va="bottom")
-        ax.set_xticks(range(len(SIZE_GROUPS)), [f"{group}\n{SIZE_GROUP_RANGES[group]}" for group in SIZE_GROUPS])
+        ranges = [f"{group}\n{SIZE_GROUP_RANGES[group].removesuffix(' voxels')}" for group in SIZE_GROUPS]
+        ax.set_xticks(range(len(SIZE_GROUPS)), ranges)
+        ax.set_xlabel("size of a tumour (voxels)")
         ax.tick_params(axis="x", length=0)
         ax.set_ylim(0, max(data[column].max() * 1.2, 1e-9))
         ax.set_ylabel(unit)

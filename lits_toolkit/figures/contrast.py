@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, SIZE_GROUP_COLORS, SIZE_GROUP_RANGES, house_style
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
+from lits_toolkit.figures.points import tick_in_words
+from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, SIZE_GROUP_COLORS, SIZE_GROUP_RANGES, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.study.tissue import RING_MM
 from lits_toolkit.words import counted
@@ -32,7 +33,7 @@ def draw_dice_by_contrast(lesions: pd.DataFrame, label: str, axes: "Sequence[Axe
     if lesions.empty:
         raise InputError("no case has a tumour in its reference: there is no Dice by contrast to show")
     data = lesions[["case", "lesion", "size_group", "voxels", "contrast_hu", "dice", "detected"]].reset_index(drop=True)
-    figure, (by_size, by_contrast) = use_axes(axes, 2, columns=2, inches=(9, 4.6), share_y=True)
+    figure, (by_size, by_contrast) = use_axes(axes, 2, columns=2, inches=(PAGE_INCHES, 3.8), share_y=True)
     for ax, column in ((by_size, "voxels"), (by_contrast, "contrast_hu")):
         for group in SIZE_GROUPS:
             own = data[data["size_group"] == group]
@@ -40,6 +41,7 @@ def draw_dice_by_contrast(lesions: pd.DataFrame, label: str, axes: "Sequence[Axe
         ax.set_ylim(-0.05, 1.03)
         ax.axhline(0, color=INK, linewidth=0.9, zorder=1)
     by_size.set_xscale("log")
+    by_size.xaxis.set_major_formatter(tick_in_words)
     for limit in _LIMITS:
         by_size.axvline(limit, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     by_size.set_title("against size")
@@ -50,8 +52,8 @@ def draw_dice_by_contrast(lesions: pd.DataFrame, label: str, axes: "Sequence[Axe
     note = f" ({unknown} without liver around)" if unknown else ""
     by_contrast.set_title(f"against contrast{note}")
     by_contrast.set_xlabel(f"HU of the lesion less those of the liver within {RING_MM:g} mm")
-    figure.legend(handles=_keys(), loc="outside lower center", ncols=4)
-    figure.suptitle(f"Dice of each tumour · {label}, {counted(len(data), 'tumour')}")
+    legend_below(figure, _keys())
+    figure.suptitle(f"Dice of each tumour · {label}, {counted(len(data), 'tumour')}", wrap=True)
     return Drawn(figure, data)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.grids import WINDOW, close, inches, outline, show_grid, shown_number, sign, tidy
+from lits_toolkit.figures.grids import WINDOW, cell_inches, close, inches, outline, show_grid, shown_number, sign, tidy
 from lits_toolkit.figures.style import FAINT, house_style
 from lits_toolkit.models.convolutions import convolve
 
@@ -32,11 +32,12 @@ def draw_convolution_2d(
     lefts = np.cumsum([0, width + _GAP, k + _GAP])
     across = lefts[-1] + result.shape[1]
     figure, (axes,) = use_axes(ax, 1, inches=inches(across, height + 2.6))
-    show_grid(axes, image, lefts[0], 0, f"image, {height} × {width}", signed=False)
+    cell = cell_inches(across)
+    show_grid(axes, image, lefts[0], 0, f"image, {height} × {width}", signed=False, cell=cell)
     _path(axes, image.shape, k)
     tops = [(height - len(part)) / 2 for part in (image, kernel, result)]
-    show_grid(axes, kernel, lefts[1], tops[1], f"kernel, {k} × {k}")
-    show_grid(axes, result, lefts[2], tops[2], "result, {} × {}".format(*result.shape))
+    show_grid(axes, kernel, lefts[1], tops[1], f"kernel, {k} × {k}", cell=cell)
+    show_grid(axes, result, lefts[2], tops[2], "result, {} × {}".format(*result.shape), cell=cell)
     outline(axes, place[1], place[0], k, k)
     outline(axes, lefts[2] + place[1], tops[2] + place[0], 1, 1)
     sign(axes, "∗", lefts[1] - _GAP / 2, height / 2)
@@ -44,7 +45,7 @@ def draw_convolution_2d(
     covered = image[place[0] : place[0] + k, place[1] : place[1] + k]
     axes.text(across / 2, height + 0.9, _sum(covered, kernel), ha="center", va="center", color=WINDOW)
     close(axes, (-0.2, across + 0.2), (-1.2, height + 1.4))
-    figure.suptitle("2D convolution: the kernel moves along x, then along y")
+    figure.suptitle("2D convolution: the kernel moves along x, then along y", wrap=True)
     parts = {"image": image, "kernel": kernel, "result": result}
     data = pd.concat([tidy(part, values) for part, values in parts.items()], ignore_index=True)
     return Drawn(figure, data.assign(framed=_framed(data, place, k)))
@@ -63,10 +64,10 @@ def draw_convolution_3d(
     """
     result = _result(volume, kernel, place)
     (depth, height, width), k = volume.shape, len(kernel)
-    pitch, tops = width + 1.1, (0.0, height + 2.5, height + k + 5.0)
-    across, bottom = depth * pitch - 1.1, tops[2] + result.shape[1]
-    figure, (axes,) = use_axes(ax, 1, inches=inches(across, bottom + 2.8, 0.25))
-    numbers: dict[str, Any] = {"fontsize": 7.0}
+    pitch, tops = width + 0.6, (0.0, height + 2.5, height + k + 5.0)
+    across, bottom = depth * pitch - 0.6, tops[2] + result.shape[1]
+    figure, (axes,) = use_axes(ax, 1, inches=inches(across, bottom + 2.8))
+    numbers: dict[str, Any] = {"cell": cell_inches(across)}
     for z, piece in enumerate(volume):
         show_grid(axes, piece, z * pitch, 0, f"z = {z}", signed=False, most=volume.max(), **numbers)
         if place[0] <= z < place[0] + k:
@@ -86,7 +87,7 @@ def draw_convolution_3d(
         axes.annotate("", (last + 3.2, middle), (last + 0.5, middle), arrowprops={"arrowstyle": "-|>", "color": WINDOW})
         axes.text(last + 3.6, middle, "then on\nalong z", va="center", color=WINDOW)
     close(axes, (-0.2, across + 0.2), (-2.5, bottom + 0.3))
-    figure.suptitle("3D convolution: the kernel moves along x, along y and then along z")
+    figure.suptitle("3D convolution: the kernel moves along x, along y and then along z", wrap=True)
     parts = {"image": volume, "kernel": kernel, "result": result}
     data = pd.concat([tidy(part, values) for part, values in parts.items()], ignore_index=True)
     return Drawn(figure, data.assign(framed=_framed(data, place, k)))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, PUBLISHED, house_style
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
+from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, PAGE_INCHES, PUBLISHED, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ def draw_costs(costs: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> Dra
     drawn["parameters_millions"], drawn["operations_millions"] = drawn["parameters"] / 1e6, drawn["operations"] / 1e6
     dimensions = sorted(drawn["dimensions"].unique())
     figure, panels = use_axes(
-        axes, len(dimensions), rows=1, columns=len(dimensions), inches=(7.4, 4.3), share_x=True, share_y=True
+        axes, len(dimensions), rows=1, columns=len(dimensions), inches=(PAGE_INCHES, 4.0), share_x=True, share_y=True
     )
     for ax, count in zip(panels, dimensions, strict=True):
         for _, pair in drawn[drawn["dimensions"] == count].groupby("model", sort=False):
@@ -53,8 +53,8 @@ def draw_costs(costs: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> Dra
             axis.set_minor_locator(_ticks(drawn["parameters_millions"], ()))
             axis.set_major_formatter("{x:g}")
     panels[0].set_ylabel("millions of parameters")
-    figure.legend(handles=_keys(drawn), loc="outside lower center", ncols=4)
-    figure.suptitle("The networks' parameters and work, as counted and as printed")
+    legend_below(figure, _keys(drawn))
+    figure.suptitle("The networks' parameters and work, as counted and as printed", wrap=True)
     columns = ["model", "dimensions", "block", "layout", "source", "parameters_millions", "operations_millions"]
     return Drawn(figure, drawn[columns])
 

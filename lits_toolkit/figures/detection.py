@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
+from lits_toolkit.figures.panels import line_key
 from lits_toolkit.figures.style import (
+    BETWEEN_INCHES,
     FAINT,
     FALSE_ALARM,
     HIT,
     INK,
     METHOD_COLORS,
+    PAGE_INCHES,
     SIZE_GROUP_RANGES,
+    SMALL,
     house_style,
 )
 from lits_toolkit.metrics.froc import Froc
@@ -40,7 +44,7 @@ def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Seq
     data = detection.set_index("size_group").loc[[*SIZE_GROUPS, ALL_SIZES]]
     if not data.loc[ALL_SIZES, "lesions"]:
         raise InputError("no case has a tumour in its reference: there is no detection by size group to show")
-    figure, (found, alarms) = use_axes(axes, 2, columns=2, inches=(9, 4.6))
+    figure, (found, alarms) = use_axes(axes, 2, columns=2, inches=(PAGE_INCHES, 3.9))
     places = np.arange(len(data))
     found.bar(places, data["hit_rate"], 0.62, color=HIT, alpha=0.45, label="any voxel of it")
     found.bar(places, data["recall_iou50"], 0.3, color="#0b7a53", alpha=0.9, label="IoU above 0.5")
@@ -57,10 +61,10 @@ def draw_detection_by_size_group(detection: pd.DataFrame, label: str, axes: "Seq
     alarms.set_title("False alarms, by their own size")
     alarms.set_xticks(places, [_tick(group, f"{int(row['false_alarms'])} in all") for group, row in data.iterrows()])
     for ax in (found, alarms):
-        ax.tick_params(axis="x", length=0, labelsize=8)
+        ax.tick_params(axis="x", length=0, labelsize=SMALL)
     handles, _ = found.get_legend_handles_labels()
-    figure.legend(handles=[*handles, _interval_key()], loc="outside lower center", ncols=3)
-    figure.suptitle(f"Detection by size group · {label}")
+    legend_below(figure, [*handles, line_key(INK, "95 % interval over cases", linewidth=1.4)])
+    figure.suptitle(f"Detection by size group · {label}", wrap=True)
     return Drawn(figure, detection)
 
 
@@ -81,7 +85,7 @@ def draw_froc(
     """
     if not curves or not all(curve.lesions for curve in curves.values()):
         raise InputError("no case has a tumour in its reference: there is no FROC curve to show")
-    figure, (ax,) = use_axes(ax, 1, inches=(6.4, 5))
+    figure, (ax,) = use_axes(ax, 1, inches=(BETWEEN_INCHES, 4.0))
     parts = []
     masks = {method: _mask_point(table) for method, table in (detection or {}).items() if method in curves}
     ends = [float(curve.false_alarms_per_case[-1]) for curve in curves.values()]
@@ -111,9 +115,12 @@ def draw_froc(
     ax.set_xlabel("false alarms per case")
     ax.set_ylabel("share of the reference's tumours found")
     first = next(iter(curves.values()))
-    keys = [*ax.get_legend_handles_labels()[0], *([_mask_key()] if masks else [])]
-    figure.legend(handles=keys, loc="outside lower center", ncols=2)
-    figure.suptitle(f"FROC · {label}, {counted(first.lesions, 'tumour')} in {counted(first.cases, 'case')}")
+    keys = [
+        *ax.get_legend_handles_labels()[0],
+        *([line_key(FAINT, "the mask", linestyle="none", marker="o", markersize=6)] if masks else []),
+    ]
+    legend_below(figure, keys)
+    figure.suptitle(f"FROC · {label}, {counted(first.lesions, 'tumour')} in {counted(first.cases, 'case')}", wrap=True)
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
 
@@ -126,19 +133,7 @@ def _tick(group: object, count: str) -> str:
     return f"{group}\n{size}\n{count}"
 
 
-def _interval_key() -> object:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=INK, linewidth=1.4, label="95 % interval over cases")
-
-
 def _mask_point(detection: pd.DataFrame) -> tuple[float, float]:
     """The share that is found, and false alarms per case, of all sizes together."""
     (row,) = detection[detection["size_group"] == ALL_SIZES].to_dict("records")
     return row["hit_rate"], row["false_alarms_per_case"]
-
-
-def _mask_key() -> object:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], linestyle="none", marker="o", markersize=6, color=FAINT, label="the mask")

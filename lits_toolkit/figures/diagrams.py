@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lits_toolkit.figures.drawn import use_axes
-from lits_toolkit.figures.style import FAINT, INK
+from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Point = tuple[float, float]
-LINE, EDGE = 0.135, 0.85
+LINE, EDGE = 0.128, 0.85
 """Height of a line of text in inches; width of outlines in points."""
-TEXT_SIZE = 7.5
-CHARACTER = 0.06
-"""Mean width of a character of that size in inches."""
+CHARACTER = 0.056
+"""Mean width of a small letter in inches."""
+WIDEST = PAGE_INCHES - 0.2
+"""What a diagram has of a page."""
 MARGIN, HEAD = 0.05, 0.56
 BLUE, ORANGE, GREEN, PURPLE, GREY, WHITE = "#d3e6f5", "#fde2b8", "#cfeadd", "#e8dcf3", "#ededed", "#ffffff"
 """Light enough for words in ink, and told apart with any of the common colour-vision deficiencies."""
@@ -34,7 +35,7 @@ def new_panel(ax: "Axes | None", width: float, height: float) -> "tuple[Figure, 
 
 def box_size(lines: Sequence[str], least: float = 0.0) -> tuple[float, float]:
     """Width and height that hold some lines."""
-    return max(least, CHARACTER * max(map(len, lines)) + 0.17), LINE * len(lines) + 0.12
+    return max(least, CHARACTER * max(map(len, lines)) + 0.14), LINE * len(lines) + 0.12
 
 
 def draw_box(
@@ -55,7 +56,7 @@ def write(ax: "Axes", centre: Point, lines: Sequence[str], align: str = "center"
     for number, words in enumerate(lines):
         down = y + LINE * (number - (len(lines) - 1) / 2)
         color = INK if number < dark else "#555555"
-        ax.text(x, down, words, ha=align, va="center_baseline", fontsize=TEXT_SIZE, color=color, zorder=4)
+        ax.text(x, down, words, ha=align, va="center_baseline", fontsize=SMALL, color=color, zorder=4)
 
 
 def draw_joint(ax: "Axes", centre: Point, radius: float, sign: str) -> None:
@@ -81,12 +82,12 @@ def draw_arrow(ax: "Axes", points: Sequence[Point], color: str = INK, dashed: bo
 
 def heading(ax: "Axes", words: str, below: str = "") -> None:
     """What a picture shows, at its upper left, and in small letters below how to read it; `HEAD` inches in all."""
-    ax.text(0, 0, words, ha="left", va="top", fontsize=10.5, fontweight="bold")
-    ax.text(0, 0.22, below, ha="left", va="top", fontsize=TEXT_SIZE + 0.5, color=FAINT)
+    ax.text(0, 0, words, ha="left", va="top", fontsize="large", fontweight="bold")
+    ax.text(0, 0.22, below, ha="left", va="top", fontsize=SMALL, color=FAINT)
 
 
 def title(ax: "Axes", place: Point, words: str, below: str = "", align: str = "center") -> None:
     """What a diagram shows, and in small letters below what is to be said of it."""
-    ax.text(*place, words, ha=align, va="bottom", fontsize=9, fontweight="bold", zorder=4)
+    ax.text(*place, words, ha=align, va="bottom", fontweight="bold", zorder=4)
     if below:
-        ax.text(place[0], place[1] + 0.03, below, ha=align, va="top", fontsize=TEXT_SIZE, color=FAINT, zorder=4)
+        ax.text(place[0], place[1] + 0.03, below, ha=align, va="top", fontsize=SMALL, color=FAINT, zorder=4)

@@ -14,11 +14,16 @@ from lits_toolkit.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_BYTES = 300_000
+PAD_INCHES = 0.06
+"""Around each panel with its letters."""
 _PURE_HUES = 24
+_KEY_INCHES, _LETTER_INCHES = 0.55, 0.063
+"""What a legend's entry takes beside its words, and the mean width of a letter in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +50,7 @@ def new_axes(
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=inches, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09))
+    figure = Figure(figsize=inches, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=PAD_INCHES, h_pad=PAD_INCHES))
     axes = figure.subplots(rows, columns, sharex=share_x, sharey=share_y, squeeze=False)
     return figure, list(axes.ravel())
 
@@ -61,6 +66,25 @@ def use_axes(axes: "Sequence[Axes] | Axes | None", count: int, **layout: object)
     if len(given) != count:
         raise SettingError(f"this figure has {count} panels: expected as many axes, got {len(given)}")
     return given[0].get_figure(root=True), given  # type: ignore[return-value]
+
+
+def legend_below(figure: "Figure", keys: "Sequence[Artist]", labels: Sequence[str] | None = None) -> None:
+    """A legend below the panels, in as few lines as the figure's width allows; `labels` in place of the keys' own."""
+    words = [str(key.get_label()) for key in keys] if labels is None else list(labels)
+    columns = _columns_that_fit([len(label) for label in words], figure.get_size_inches()[0])
+    figure.legend(list(keys), words, loc="outside lower center", ncols=columns)
+
+
+def _columns_that_fit(lengths: Sequence[int], inches: float) -> int:
+    """In how many columns entries of so many letters stand, in the fewest lines of so many inches."""
+    import numpy as np
+
+    for lines in range(1, len(lengths)):
+        columns = -(-len(lengths) // lines)
+        longest = [part.max() for part in np.array_split(np.array(lengths), columns)]  # as matplotlib parts them
+        if sum(_KEY_INCHES + _LETTER_INCHES * letters for letters in longest) <= inches:
+            return columns
+    return 1
 
 
 def png_bytes(drawn: Drawn, most_bytes: int = MOST_BYTES) -> bytes:
@@ -83,7 +107,7 @@ def png_bytes(drawn: Drawn, most_bytes: int = MOST_BYTES) -> bytes:
                 return small
         if dpi < DPI / 2:
             return small
-        dpi *= 0.85
+        dpi *= min(0.95, 0.98 * (most_bytes / len(small)) ** 0.5)
 
 
 def pdf_bytes(drawn: Drawn) -> bytes:
@@ -110,13 +134,14 @@ def _with_palette(png: io.BytesIO, greys: int, dpi: float) -> bytes:
     indices = np.round(colors[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
     palette = np.repeat(np.round(np.linspace(0, 255, greys)).astype(np.uint8)[:, None], 3, axis=1)
     if not is_grey.all():
-        hues, place = np.unique(colors[~is_grey], axis=0, return_inverse=True)
+        packed, place = np.unique(colors[~is_grey] @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True)
+        hues = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.uint8)
         pure = _far_apart(hues, _PURE_HUES)
         cut = Image.fromarray(colors[~is_grey][None]).quantize(
             3 * greys - len(pure), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
         )
         own = np.concatenate([pure, np.array(cut.getpalette(), np.uint8).reshape(-1, 3)])
-        indices[~is_grey] = KDTree(own).query(hues)[1][place.ravel()] + greys
+        indices[~is_grey] = KDTree(own).query(hues)[1][place] + greys
         palette = np.concatenate([palette, own])
     small = Image.fromarray(indices, mode="P")
     small.putpalette(palette.ravel().tolist())
@@ -140,7 +165,7 @@ def _far_apart(colors: "np.ndarray", count: int) -> "np.ndarray":
 
 
 def save_figure(drawn: Drawn, folder: str | Path, name: str) -> Path:
-    """Save as `folder/name.png` (130 dpi, below 300 kB, reproducible to the byte) and return the path.
+    """Save as `folder/name.png` (200 dpi, below 300 kB, reproducible to the byte) and return the path.
 
     Beside it, for print, `folder/name.pdf`: lines and letters as such, images as they are. Raises OutputError where
     the folder cannot be written.

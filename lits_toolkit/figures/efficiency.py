@@ -7,8 +7,18 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, PUBLISHED, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
+from lits_toolkit.figures.points import tick_in_words
+from lits_toolkit.figures.style import (
+    BETWEEN_INCHES,
+    FAINT,
+    INK,
+    PAGE_INCHES,
+    PUBLISHED,
+    SIZE_GROUP_COLORS,
+    SMALL,
+    house_style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +41,8 @@ def draw_prediction_times(times: pd.DataFrame, label: str, ax: "Axes | None" = N
     `study.benchmark.Benchmark`. The data is its rows that are drawn: model, work, source, seconds, stdev_s (0 of a
     single run). Raises InputError if no prediction was timed.
     """
+    from matplotlib.ticker import LogLocator
+
     drawn = times[(times["work"] == "prediction") & times["seconds"].notna()].reset_index(drop=True)
     sources = [source for source in dict.fromkeys(drawn["source"]) if source not in (DISSERTATION, FLOOR)]
     if not sources:
@@ -39,7 +51,7 @@ def draw_prediction_times(times: pd.DataFrame, label: str, ax: "Axes | None" = N
     models = list(dict.fromkeys(drawn["model"]))
     bars = [DISSERTATION, *sorted(sources)]
     colors = {DISSERTATION: PUBLISHED, **{source: _runtime_color(source) for source in bars[1:]}}
-    figure, (axes,) = use_axes(ax, 1, inches=(7.6, 1.9 + 0.24 * len(models) * (len(bars) + 1)))
+    figure, (axes,) = use_axes(ax, 1, inches=(PAGE_INCHES, 1.5 + 0.19 * len(models) * (len(bars) + 1)))
     height = 1 / (len(bars) + 1)
     for place, source in enumerate(bars):
         own = drawn[drawn["source"] == source]
@@ -51,22 +63,25 @@ def draw_prediction_times(times: pd.DataFrame, label: str, ax: "Axes | None" = N
         for seconds, stdev, at in zip(own["seconds"], own["stdev_s"], y, strict=True):
             end = float(seconds + stdev), float(at)
             axes.annotate(
-                f"{1000 * seconds:.3g} ms", end, (4, 0), textcoords="offset points", va="center", fontsize=7.5
+                f"{1000 * seconds:.3g} ms", end, (4, 0), textcoords="offset points", va="center", fontsize=SMALL
             )
     floor = drawn[drawn["source"] == FLOOR]
     y = floor["model"].map(models.index).to_numpy()
     reach = len(bars) / 2 * height
     axes.vlines(floor["seconds"], y - reach, y + reach, color=INK, linestyle=(0, (2, 1)), linewidth=1.2, label="floor")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(tick_in_words)
+    axes.minorticks_off()
     axes.set_xlim(0.5 * drawn["seconds"].min(), 3 * drawn["seconds"].max())
     axes.set_yticks(range(len(models)), models)
     axes.invert_yaxis()
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("seconds per segmented slice")
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.suptitle("Prediction, seconds per slice")
-    axes.set_title(fill(label, 90), fontsize=8.5)
+    legend_below(figure, axes.get_legend_handles_labels()[0])
+    figure.suptitle("Prediction, seconds per slice", wrap=True)
+    axes.set_title(fill(label, 90), fontsize=SMALL)
     return Drawn(figure, drawn)
 
 
@@ -85,7 +100,7 @@ def draw_part_times(parts: pd.DataFrame, label: str, ax: "Axes | None" = None) -
     colors = dict(zip(columns.values(), (PUBLISHED, COMPUTE, MEMORY), strict=True))
     names = {"measured": "measured", "computing": "floor: computing", "moving bytes": "floor: moving bytes"}
     order = list(parts["part"])
-    figure, (axes,) = use_axes(ax, 1, inches=(7.2, 1.6 + 0.3 * len(order)))
+    figure, (axes,) = use_axes(ax, 1, inches=(PAGE_INCHES, 1.4 + 0.25 * len(order)))
     y = np.arange(len(order))
     for what, shift, height in (("measured", 0.0, 0.8), ("computing", -0.18, 0.28), ("moving bytes", 0.18, 0.28)):
         axes.barh(y + shift, tidy.loc[tidy["what"] == what, "ms"], height, color=colors[what], label=names[what])
@@ -94,10 +109,10 @@ def draw_part_times(parts: pd.DataFrame, label: str, ax: "Axes | None" = None) -
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("ms per segmented slice")
-    figure.legend(loc="outside lower center", ncols=3)
+    legend_below(figure, axes.get_legend_handles_labels()[0])
     total, floor = 1000 * parts["seconds"].sum(), 1000 * parts["floor_s"].sum()
-    figure.suptitle(f"Where the time goes: {total:.3g} ms, floor {floor:.3g} ms per slice")
-    axes.set_title(fill(label, 85), fontsize=8.5)
+    figure.suptitle(f"Where the time goes: {total:.3g} ms, floor {floor:.3g} ms per slice", wrap=True)
+    axes.set_title(fill(label, 90), fontsize=SMALL)
     return Drawn(figure, tidy)
 
 
@@ -116,7 +131,7 @@ def draw_runtime_dice(dice: pd.DataFrame, label: str, ax: "Axes | None" = None) 
     groups = [group for group in SIZE_GROUP_COLORS if group in set(drawn["size_group"])]
     first = drawn[drawn["runtime"] == runtimes[0]].set_index("size_group")["dice"]
     drawn = drawn.assign(change=drawn["dice"] - drawn["size_group"].map(first)).reset_index(drop=True)
-    figure, (axes,) = use_axes(ax, 1, inches=(6.2, 4.0))
+    figure, (axes,) = use_axes(ax, 1, inches=(BETWEEN_INCHES, 3.4))
     width = 0.8 / len(runtimes)
     for place, runtime in enumerate(runtimes):
         own = drawn[drawn["runtime"] == runtime]
@@ -125,12 +140,12 @@ def draw_runtime_dice(dice: pd.DataFrame, label: str, ax: "Axes | None" = None) 
         for at, value, change in zip(x, own["dice"], own["change"], strict=True):
             words = f"{value:.3f}" if place == 0 else f"{value:.3f}\n{change:+.3f}".replace("-", "−")
             axes.annotate(words, (float(at), float(value)), (0, 3), textcoords="offset points", ha="center",
-                          fontsize=8, color=FAINT)  # fmt: skip
+                          fontsize=SMALL, color=FAINT)  # fmt: skip
     axes.set_xticks(range(len(groups)), [f"{group} tumours" for group in groups])
     axes.set_ylim(0, min(1.15, 1.25 * drawn["dice"].max() + 0.05))
     axes.set_ylabel("Dice")
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.suptitle(f"Dice by runtime · {label}")
+    legend_below(figure, axes.get_legend_handles_labels()[0])
+    figure.suptitle(f"Dice by runtime · {label}", wrap=True)
     return Drawn(figure, drawn)
 
 

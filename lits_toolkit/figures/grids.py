@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lits_toolkit.figures.style import FAINT, INK
+from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,9 @@ POSITIVE, NEGATIVE, BRIGHT = "#e69f00", "#56b4e9", "#a6a6a6"
 WINDOW = "#7a1fa2"
 """The kernel's place on the image and the result that it gives there."""
 CELL_INCHES = 0.31
+"""The side of a cell, where the page is wide enough."""
+_GLYPH_INCHES = {"−": 0.082, ".": 0.031}
+"""Of the small letters; a digit takes 0.062."""
 
 
 def show_grid(
@@ -27,11 +30,12 @@ def show_grid(
     signed: bool = True,
     frame: str = INK,
     most: float | None = None,
-    fontsize: float = 8.5,
+    cell: float = CELL_INCHES,
 ) -> None:
     """Draw (y, x) numbers as cells with their first corner at (left, top), tinted by their size against `most`.
 
-    Tints are of two colours where `signed`, else grey. The title stands above, in as many lines as it has.
+    Tints are of two colours where `signed`, else grey. Numbers of which one is wider than a `cell`, in inches, are
+    left to their tints. The title stands above, in as many lines as it has.
     """
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
@@ -47,9 +51,10 @@ def show_grid(
     ax.vlines(left + np.arange(1, width), top, top + height, **lines)
     ax.hlines(top + np.arange(1, height), left, left + width, **lines)
     ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=frame, linewidth=1.2, zorder=3))
-    for (y, x), value in np.ndenumerate(values):
-        at, text = (left + x + 0.5, top + y + 0.52), shown_number(value)
-        ax.text(*at, text, ha="center", va="center", fontsize=fontsize * min(1, 3.3 / len(text)), zorder=5)
+    texts = [shown_number(value) for value in values.ravel()]
+    if max(sum(_GLYPH_INCHES.get(glyph, 0.062) for glyph in text) for text in texts) < cell:
+        for (y, x), text in zip(np.ndindex(values.shape), texts, strict=True):
+            ax.text(left + x + 0.5, top + y + 0.52, text, ha="center", va="center", fontsize=SMALL, zorder=5)
     if title:
         ax.text(left + width / 2, top - 0.3, title, ha="center", va="bottom", linespacing=1.25)
 
@@ -63,7 +68,7 @@ def outline(ax: "Axes", left: float, top: float, height: float, width: float) ->
 
 def sign(ax: "Axes", text: str, x: float, y: float) -> None:
     """Write the sign of an operation between two grids."""
-    ax.text(x, y, text, ha="center", va="center", fontsize=14, color=FAINT)
+    ax.text(x, y, text, ha="center", va="center", fontsize="xx-large", color=FAINT)
 
 
 def close(ax: "Axes", across: tuple[float, float], down: tuple[float, float]) -> None:
@@ -72,9 +77,15 @@ def close(ax: "Axes", across: tuple[float, float], down: tuple[float, float]) ->
     ax.set_axis_off()
 
 
-def inches(across: float, down: float, cell: float = CELL_INCHES) -> tuple[float, float]:
+def cell_inches(across: float) -> float:
+    """The side of a cell where so many stand side by side on a page."""
+    return min(CELL_INCHES, (PAGE_INCHES - 0.14) / (across + 0.4))
+
+
+def inches(across: float, down: float) -> tuple[float, float]:
     """The size of a figure that holds so many cells, with its title."""
-    return across * cell + 0.3, down * cell + 0.6
+    cell = cell_inches(across)
+    return (across + 0.4) * cell + 0.14, down * cell + 0.5
 
 
 def shown_number(value: float) -> str:

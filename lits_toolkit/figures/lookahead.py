@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, INK, house_style
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
+from lits_toolkit.figures.style import FAINT, INK, PAGE_INCHES, house_style
 from lits_toolkit.words import counted
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def draw_lookahead(path: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> 
         "c · the next cycle's first step starts from there",
         f"d · {cycles} cycles, {cycles * steps} steps",
     )
-    figure, panels = use_axes(axes, 4, rows=2, columns=2, inches=(9, 6.9), share_x=True, share_y=True)
+    figure, panels = use_axes(axes, 4, rows=2, columns=2, inches=(PAGE_INCHES, 5.7), share_x=True, share_y=True)
     limits = _limits(path)
     for ax, title, (panel, rows) in zip(panels, titles, shown.items(), strict=True):
         _draw_valley(ax, *limits)
@@ -94,8 +94,8 @@ def draw_lookahead(path: pd.DataFrame, axes: "Sequence[Axes] | None" = None) -> 
             ax.plot(*first.iloc[[0, -1]][["w1", "w2"]].T.to_numpy(), color=SLOW, linewidth=1.2, linestyle=(0, (3, 2.5)))
         ax.set_title(title)
         ax.label_outer()
-    figure.legend(handles=_keys(), loc="outside lower center", ncols=5)
-    figure.suptitle("Lookahead · a made-up loss of two weights")
+    legend_below(figure, _keys())
+    figure.suptitle("Lookahead · a made-up loss of two weights", wrap=True)
     return Drawn(figure, pd.concat([rows.assign(panel=panel) for panel, rows in shown.items()], ignore_index=True))
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.lookahead import LEARNING_RATE, NOISE, START, STEEPNESS, valley
-from lits_toolkit.figures.style import FAINT, house_style
+from lits_toolkit.figures.points import tick_in_words
+from lits_toolkit.figures.style import FAINT, PAGE_INCHES, SMALL, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +89,7 @@ def draw_lookahead_gain(
     by_step = gain[gain["learning_rate"] == nearest]
     last = gain[gain["step"] == gain["step"].max()]
     last = last[last["weights"] != "fast weights"]
-    figure, (left, right) = use_axes(axes, 2, columns=2, inches=(9, 3.9))
+    figure, (left, right) = use_axes(axes, 2, columns=2, inches=(PAGE_INCHES, 3.3))
     for weights, color in COLORS.items():
         own = by_step[by_step["weights"] == weights]
         marker = "o" if weights == "slow weights" else None
@@ -101,16 +102,17 @@ def draw_lookahead_gain(
     right.annotate(
         "SGD alone\nleaves the valley",
         (2 / STEEPNESS, 0.97), (-6, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
-        ha="right", va="top", fontsize=8.5, color=FAINT,
+        ha="right", va="top", fontsize=SMALL, color=FAINT,
     )  # fmt: skip
     left.set(xlabel="fast steps", ylabel="mean loss", title=f"learning rate {nearest:g}")
     right.set(xlabel="learning rate", ylabel="mean loss", title=f"after {last['step'].max()} steps")
     for ax in (left, right):
         ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(tick_in_words)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     settled = last[last["learning_rate"] < 2 / STEEPNESS]["loss"]
     if len(settled):  # beyond, the losses have no end
         right.set_ylim(0.5 * settled.min(), 20 * settled.max())
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    figure.suptitle("Lookahead in a narrow valley")
+    legend_below(figure, left.get_lines())
+    figure.suptitle("Lookahead in a narrow valley", wrap=True)
     return Drawn(figure, pd.concat([by_step.assign(panel="steps"), last.assign(panel="rates")], ignore_index=True))

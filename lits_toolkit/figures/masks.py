@@ -9,10 +9,12 @@ from lits_toolkit.data.case import TUMOR
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import (
     AxialSlice,
+    around_inches,
     bottom_legend,
     largest_mm,
     line_key,
     mark,
+    name_panel,
     panel_inches,
     patch_key,
     say,
@@ -38,9 +40,10 @@ def draw_with_masks(
     (connected regions within the slice; <NA> without a reference). Without a slice the picture says that there is none.
     """
     count = max(len(slices), 1)
-    height, width = panel_inches(slices, title_lines=3) if slices else (1.0, 3.0)
     rows, columns = (1, 2) if count == 1 else (2, count)
-    inches = (max(width * columns, 6.5), height * rows + 0.95)
+    lines = 1 + max((note.count("\n") + 1 for note in notes if note), default=0)
+    height, width = panel_inches(slices, columns) if slices else (1.0, 3.0)
+    inches = (width * columns, height * rows + around_inches(lines))
     figure, panels = use_axes(axes, 2 * count, rows=rows, columns=columns, inches=inches)
     regions = [None if piece.reference is None else find_lesions(piece.reference[None] == TUMOR) for piece in slices]
     notes = list(notes) or [""] * len(slices)
@@ -54,8 +57,8 @@ def draw_with_masks(
             mark(ax, (box[1], box[2]), piece.spacing_mm, LABEL_COLORS["tumor"], round=True)
         show_slice(beside, piece, size_mm)
         beside.images[0].set(data=piece.reference, clim=(0, TUMOR), interpolation="nearest")
-        beside.set_title("its mask", fontsize=8.5, loc="center", pad=3)
-    figure.suptitle(title)
+        name_panel(beside, "its mask")
+    figure.suptitle(title, wrap=True)
     if not slices:
         say(panels, "no tumour in any reference mask")
         return Drawn(figure, _table(slices, notes, regions))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures import diagrams
-from lits_toolkit.figures.blocks import amount, shape_in_words
+from lits_toolkit.figures.blocks import amount
 from lits_toolkit.figures.drawn import Drawn
 from lits_toolkit.figures.style import FAINT, INK, house_style
 from lits_toolkit.words import counted
@@ -24,9 +24,9 @@ FILLS = {
     "decoder": diagrams.PURPLE,
     "output": diagrams.GREY,
 }
-SPACE, DOWN, LEAST = 0.32, 0.98, 1.16
-"""Inches between parts, from row to row, and of a box's width at least."""
-LEGEND = "in each box: the shape that comes out (features × {}y × x), then parameters · MACs of the part"
+SPACE, DOWN, LEAST = 0.32, 0.92, 1.0
+"""Inches between parts where the page has room, from row to row, and of a box's width at least."""
+LEGEND = "in each box: the shape that comes out (features×{}y×x), then parameters · MACs of the part"
 
 
 @house_style()
@@ -34,16 +34,16 @@ def draw_network(parts: "Sequence[Part]", name: str, ax: "Axes | None" = None) -
     """Draw a network as a U, a row for each size in y and x: down on the left, up on the right, shortcuts across.
 
     `parts` are from `models.structure.parts_of`. A box says the shape that comes out, (features, [z,] y, x), and what
-    the part costs. The data has a row for each part: part, blocks, kernel, shape, inputs, parameters, macs, and its
-    place in the U: row, column. Raises InputError without a part.
+    the part costs; a network of the catalogue fits on a page. The data has a row for each part: part, blocks, kernel,
+    shape, inputs, parameters, macs, and its place in the U: row, column. Raises InputError without a part.
     """
     if not parts:
         raise InputError("no part to draw: expected those of a network")
     places = _places(parts)
     contents = [_words(part) for part in parts]
     widest = max(diagrams.box_size(lines, LEAST)[0] for lines in contents)
-    across = widest + SPACE
     columns, rows = (max(place[axis] for place in places) + 1 for axis in (0, 1))
+    across = widest + max(0.5 * SPACE, min(SPACE, (diagrams.WIDEST - columns * widest) / max(columns - 1, 1)))
     figure, panel = diagrams.new_panel(ax, across * (columns - 1) + widest, diagrams.HEAD + DOWN * (rows - 1) + 0.8)
     centres = [(widest / 2 + across * column, diagrams.HEAD + 0.35 + DOWN * row) for column, row in places]
     sizes = [diagrams.box_size(lines, widest) for lines in contents]
@@ -132,11 +132,11 @@ def _over(
 
 
 def _legend(parts: "Sequence[Part]") -> str:
-    return LEGEND.format("z × " if len(parts[0].shape) == 4 else "")
+    return LEGEND.format("z×" if len(parts[0].shape) == 4 else "")
 
 
 def _words(part: "Part") -> list[str]:
-    shape = shape_in_words(part.shape)
+    shape = "×".join(map(str, part.shape))
     if not part.convolutions:
         return [part.name, shape]
     kernel = "×".join(map(str, part.kernel))

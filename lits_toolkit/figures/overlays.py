@@ -76,7 +76,7 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
     regions within this slice that have that status), common_pixels, missed_pixels, excess_pixels (within hits).
     """
     data = _count_regions(slices)
-    figure, panels = panel_grid(slices, axes, title_lines=2)
+    figure, panels = panel_grid(slices, axes, title_lines=2, legend_lines=3)
     size_mm = largest_mm(slices)
     for number, (ax, piece) in enumerate(zip(panels, slices, strict=True)):
         show_slice(ax, piece, size_mm, "\n" + _in_words(*data.loc[number, ["hits", "misses", "false_alarms"]]))
@@ -86,10 +86,11 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
         hatch(ax, excess, PREDICTION, _EXCESS)
         for mask, color in ((piece.reference, REFERENCE), (piece.prediction, PREDICTION)):
             if mask is not None:
-                outline(ax, mask == TUMOR, color, 1.3)
-        # What went wrong is often a few pixels large: a mark around it makes it seen, and its form tells which it is.
+                outline(ax, mask == TUMOR, color, 0.9)
+        # What went wrong is often a few pixels large: it is filled above its outline, which would hide it, and a mark
+        # around it makes it seen, whose form tells which it is.
         for value, color, is_round in ((2, MISS, True), (3, FALSE_ALARM, False)):
-            fill(ax, _status(piece) == value, color, 0.45)
+            fill(ax, _status(piece) == value, color, 0.8, zorder=3)
             for box in _regions(piece, value).boxes:
                 mark(ax, (box[1], box[2]), piece.spacing_mm, color, round=is_round)
     bottom_legend(
@@ -105,7 +106,7 @@ def draw_hits_and_misses(slices: Sequence[AxialSlice], label: str, axes: "Sequen
             line_key("none", "hit or missed: by whole lesion, in 3D"),
         ],
     )
-    figure.suptitle(f"Hits, misses and false alarms · {label}")
+    figure.suptitle(f"Hits, misses and false alarms · {label}", wrap=True)
     return Drawn(figure, data)
 
 

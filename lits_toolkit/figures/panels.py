@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import new_axes, use_axes
-from lits_toolkit.figures.style import FAINT
+from lits_toolkit.figures.drawn import PAD_INCHES, legend_below, new_axes, use_axes
+from lits_toolkit.figures.style import BETWEEN_INCHES, COLUMN_INCHES, FAINT, PAGE_INCHES, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 WINDOW_HU = (-150, 250)
 """What is black and what is white: the window of the abdomen, as in the slice browser."""
 
-_PANEL_INCHES = 2.3
 _BAR_MM = 50
+_LETTER_INCHES, _LINE_INCHES = 0.057, 0.125
+"""The mean width of a small letter, and the height of a line of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ def show_slice(ax: "Axes", piece: AxialSlice, size_mm: tuple[float, float], note
     ax.set_facecolor("black")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
-    ax.set_title(f"{piece.case}, slice {piece.z}{note}", fontsize=8.5, loc="center", pad=3)
+    name_panel(ax, f"{piece.case}, slice {piece.z}{note}")
     height, width = (size / spacing for size, spacing in zip(size_mm, piece.spacing_mm, strict=True))
     rows, columns = piece.part
     left = (columns.start + columns.stop - 1 - width) / 2
@@ -70,7 +72,7 @@ def show_slice(ax: "Axes", piece: AxialSlice, size_mm: tuple[float, float], note
     ax.set_ylim(bottom, bottom - height)
     ax.set_autoscale_on(False)
     bar, x, y = _BAR_MM / spacing_x, left + 0.04 * width, bottom - 0.05 * height
-    ax.plot([x, x + bar], [y, y], color="white", linewidth=2, solid_capstyle="butt")
+    ax.plot([x, x + bar], [y, y], color="white", linewidth=1.6, solid_capstyle="butt")
 
 
 def largest_mm(slices: Sequence[AxialSlice]) -> tuple[float, float]:
@@ -87,13 +89,13 @@ def outline(ax: "Axes", region: np.ndarray, color: str, width: float) -> None:
         ax.contour(range(-1, width_px + 1), range(-1, height + 1), padded, [0.5], colors=[color], linewidths=width)
 
 
-def fill(ax: "Axes", region: np.ndarray, color: str, opacity: float) -> None:
-    """Tint a boolean (y, x) region."""
+def fill(ax: "Axes", region: np.ndarray, color: str, opacity: float, zorder: float = 0) -> None:
+    """Tint a boolean (y, x) region, below outlines unless `zorder` puts it above."""
     from matplotlib.colors import to_rgb
 
     tint = np.zeros((*region.shape, 4), dtype=np.float32)
     tint[region] = (*to_rgb(color), opacity)
-    ax.imshow(tint, aspect=ax.get_aspect(), interpolation="nearest")
+    ax.imshow(tint, aspect=ax.get_aspect(), interpolation="nearest", zorder=zorder)
 
 
 def hatch(ax: "Axes", region: np.ndarray, color: str, pattern: str) -> None:
@@ -120,19 +122,35 @@ def mark(ax: "Axes", box: tuple[slice, slice], spacing_mm: tuple[float, float], 
         if round
         else Rectangle((centre[1] - width / 2, centre[0] - height / 2), width, height)
     )
-    form.set(fill=False, edgecolor=color, linewidth=1.5)
+    form.set(fill=False, edgecolor=color, linewidth=1.2)
     ax.add_patch(form)
 
 
 def grid_columns(count: int) -> int:
     """How many of `count` pictures stand beside each other."""
-    return count if count <= 4 else 3 if count <= 6 else 4 if count <= 24 else 6
+    return count if count <= 4 else 3 if count <= 6 else 4 if count <= 24 else 5
 
 
-def panel_inches(slices: Sequence[AxialSlice], title_lines: int = 1) -> tuple[float, float]:
-    """The height and width of a panel that holds the part of each slice, with its title."""
+def panel_inches(slices: Sequence[AxialSlice], columns: int, title_lines: int = 1) -> tuple[float, float]:
+    """The height and width of a panel, of so many side by side, that holds the part of each slice, with its title."""
     height, width = largest_mm(slices)
-    return _PANEL_INCHES * float(np.clip(height / width, 0.4, 1.6)) + 0.13 * title_lines, _PANEL_INCHES
+    across = min(PAGE_INCHES / columns, COLUMN_INCHES)
+    picture = (across - 2 * PAD_INCHES) * float(np.clip(height / width, 0.4, 1.6))
+    return picture + 2 * PAD_INCHES + _LINE_INCHES * title_lines, across
+
+
+def around_inches(legend_lines: int = 1) -> float:
+    """The height of what stands above and below a grid of panels: the title, and a legend of so many lines."""
+    return 0.5 + 0.17 * legend_lines
+
+
+def name_panel(ax: "Axes", words: str) -> None:
+    """Write small letters above a panel, in lines that are no longer than it is wide."""
+    spec, figure = ax.get_subplotspec(), ax.get_figure(root=True)
+    assert figure is not None
+    inches = figure.get_size_inches()[0] / (spec.get_gridspec().ncols if spec else 1)
+    lines = [fit for line in words.splitlines() for fit in wrap(line, max(1, int(inches / _LETTER_INCHES)))]
+    ax.set_title("\n".join(lines), fontsize=SMALL, loc="center", pad=3)
 
 
 def say(panels: "Sequence[Axes]", words: str) -> None:
@@ -143,7 +161,7 @@ def say(panels: "Sequence[Axes]", words: str) -> None:
 
 
 def panel_grid(
-    slices: Sequence[AxialSlice], axes: "Sequence[Axes] | None", title_lines: int = 1
+    slices: Sequence[AxialSlice], axes: "Sequence[Axes] | None", title_lines: int = 1, legend_lines: int = 1
 ) -> "tuple[Figure, list[Axes]]":
     """The caller's axes, one per slice, or a new grid of as many panels."""
     if not slices:
@@ -152,8 +170,9 @@ def panel_grid(
         return use_axes(axes, len(slices))
     columns = grid_columns(len(slices))
     rows = -(-len(slices) // columns)
-    height, width = panel_inches(slices, title_lines)
-    figure, panels = new_axes(rows, columns, inches=(max(width * columns, 6.5), height * rows + 0.95))
+    height, width = panel_inches(slices, columns, title_lines)
+    inches = (max(width * columns, BETWEEN_INCHES), height * rows + around_inches(legend_lines))
+    figure, panels = new_axes(rows, columns, inches=inches)
     for ax in panels[len(slices) :]:
         ax.remove()
     return figure, panels[: len(slices)]
@@ -175,6 +194,4 @@ def patch_key(color: str, text: str, **style: object) -> "Artist":
 
 def bottom_legend(figure: "Figure", keys: "Sequence[Artist]") -> None:
     """Say below the panels what the colours mean and how long the bar is."""
-    keys = [*keys, line_key("none", f"bar: {_BAR_MM} mm")]
-    lines = -(-len(keys) // (4 if figure.get_size_inches()[0] < 8 else 6))
-    figure.legend(handles=keys, loc="outside lower center", ncols=-(-len(keys) // lines), handlelength=1.5)
+    legend_below(figure, [*keys, line_key("none", f"bar: {_BAR_MM} mm")])

@@ -25,7 +25,7 @@ from lits_toolkit.study.workspace import RUN, Workspace
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TITLE, SPACE, BETWEEN = 0.62, 0.24, 0.42
+TITLE, SPACE, BETWEEN = 0.56, 0.17, 0.38
 """Inches above the first row, from box to box, from row to row."""
 DATA, WORK, NETWORK = diagrams.WHITE, diagrams.BLUE, diagrams.GREEN
 RADIUS, INSET = 0.13, 0.06
@@ -161,7 +161,7 @@ def _draw(
     }
     height = max(heights.values())
     across, down = (max(step.place[axis] for step in steps) + 1 for axis in (0, 1))
-    around = 0.2
+    around = 0.12
     figure, panel = diagrams.new_panel(
         ax, across * (width + SPACE) - SPACE + around, TITLE + down * (height + BETWEEN) - BETWEEN + 0.05
     )

@@ -1,4 +1,4 @@
-"""Small helpers that several families of figures share: spreading points, shortening names."""
+"""Small helpers that several families of figures share: spreading points, shortening names, numbers at an axis."""
 
 from collections.abc import Sequence
 
@@ -30,3 +30,15 @@ def short_names(names: Sequence[str]) -> tuple[list[str], str]:
     shared = first[: differing[0]] if differing else ""
     prefix = shared[: max(shared.rfind(mark) for mark in "-_. ") + 1]
     return [name.removeprefix(prefix) for name in names], prefix
+
+
+def tick_in_words(value: float, _place: object = None) -> str:
+    """A number at a logarithmic axis, without a power of ten, whose small digits no journal takes.
+
+    Examples:
+        >>> tick_in_words(0.01), tick_in_words(3), tick_in_words(10_000), tick_in_words(1e7)
+        ('0.01', '3', '10 000', '10 million')
+    """
+    if value >= 1e6:
+        return f"{value / 1e6:g} million"
+    return f"{value:g}" if value < 1000 else f"{value:,.0f}".replace(",", " ")

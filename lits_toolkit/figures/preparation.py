@@ -11,7 +11,8 @@ from lits_toolkit.data.case import Case
 from lits_toolkit.data.prepared import PreparedCase
 from lits_toolkit.errors import GeometryError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import INK, METHOD_COLORS, house_style
+from lits_toolkit.figures.points import tick_in_words
+from lits_toolkit.figures.style import INK, METHOD_COLORS, PAGE_INCHES, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,17 +59,17 @@ def draw_preparation(
             f"{prepared.path} was prepared from a CT of {prepared.metadata['original_shape']} voxels, "
             f"expected that of {case.name}, {list(case.volume.shape)}"
         )
-    figure, (before, after, bars) = use_axes(axes, 3, columns=3, inches=(11, 4.0))
+    figure, (before, after, bars) = use_axes(axes, 3, columns=3, inches=(PAGE_INCHES, 3.3))
     low, high = prepared.window
     for ax, image, scale, spacing, title in (
         (before, case.volume[z], _SHOWN_HU, case.spacing_mm, "as in the CT, in HU"),
         (after, prepared.volume_slices(z, z + 1)[0], (0, 1), prepared.metadata["spacing_mm"], "prepared, from 0 to 1"),
     ):
         shown = ax.imshow(image, "gray", vmin=scale[0], vmax=scale[1], interpolation="nearest")
-        ax.set(xticks=[], yticks=[], title=f"{' × '.join(map(str, image.shape))} {title}")
+        ax.set(xticks=[], yticks=[], title=f"{' × '.join(map(str, image.shape))}\n{title}")
         ax.set_aspect(spacing[1] / spacing[2])
         ax.spines[:].set_visible(False)
-        figure.colorbar(shown, ax=ax, orientation="horizontal", fraction=0.05, pad=0.03)
+        figure.colorbar(shown, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     data = _histogram(case.volume, (low, high))
     colors = np.where(data["kept"], METHOD_COLORS[2], "#c9c9c9")
     bars.bar(data["hu"], data["voxels"], width=_BIN_HU, align="edge", color=colors)
@@ -76,13 +77,14 @@ def draw_preparation(
     bars.axvline(high, color=INK, linewidth=1)
     bars.set_yscale("log")
     bars.minorticks_off()
+    bars.yaxis.set_major_formatter(tick_in_words)
     share = data.loc[data["kept"], "voxels"].sum() / data["voxels"].sum()
     bars.set(
         xlabel="HU", ylabel=f"voxels per {_BIN_HU} HU", xlim=(_SHOWN_HU[0] - 2 * _BIN_HU, _SHOWN_HU[1] + 2 * _BIN_HU)
     )
     bars.set_ylim(bottom=1)
-    bars.set_title(f"{100 * share:.0f} % of the voxels lie within {low} to {high} HU".replace("-", "−"))
-    figure.suptitle(f"Preparing · {label}, {case.name}, slice {z}")
+    bars.set_title(f"{100 * share:.0f} % of the voxels lie\nwithin {low} to {high} HU".replace("-", "−"))
+    figure.suptitle(f"Preparing · {label}, {case.name}, slice {z}", wrap=True)
     return Drawn(figure, data)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.points import short_names
-from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, SIZE_GROUP_COLORS, house_style
+from lits_toolkit.figures.style import FAINT, INK, METHOD_COLORS, PAGE_INCHES, SIZE_GROUP_COLORS, SMALL, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS, size_group
 from lits_toolkit.metrics.statistics import interval
 from lits_toolkit.words import counted
@@ -42,7 +42,7 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
     """
     data, left_out = _by_mean_size(cases, ["tumor_dice"])
     first = _of_first(data)
-    figure, (ax,) = use_axes(ax, 1, inches=(9, 4.4))
+    figure, (ax,) = use_axes(ax, 1, inches=(PAGE_INCHES, 3.7))
     _bands(ax, first)
     handles = _draw_methods(ax, data, "tumor_dice")
     _draw_mean(ax, first["tumor_dice"], ".3f")
@@ -53,8 +53,8 @@ def draw_dice_per_case(cases: pd.DataFrame, label: str, ax: "Axes | None" = None
     if len(handles) > 1:
         means = data.groupby("method", sort=False)["tumor_dice"].mean()
         names = [f"{method}, mean {means[method]:.3f}" for method in handles]
-        figure.legend(list(handles.values()), names, loc="outside lower center", ncols=3)
-    figure.suptitle(f"Tumour Dice per case · {label}, {_how_many(len(first), left_out)}")
+        legend_below(figure, list(handles.values()), names)
+    figure.suptitle(f"Tumour Dice per case · {label}, {_how_many(len(first), left_out)}", wrap=True)
     return Drawn(figure, data)
 
 
@@ -70,7 +70,7 @@ def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] 
     """
     table, left_out = _by_mean_size(cases, list(ERRORS))
     first = _of_first(table)
-    figure, panels = use_axes(axes, len(ERRORS), rows=len(ERRORS), inches=(9, 6.8), share_x=True)
+    figure, panels = use_axes(axes, len(ERRORS), rows=len(ERRORS), inches=(PAGE_INCHES, 5.9), share_x=True)
     parts = []
     handles: dict[str, Artist] = {}
     for number, (ax, (column, (unit, factor))) in enumerate(zip(panels, ERRORS.items(), strict=True)):
@@ -88,13 +88,13 @@ def draw_errors_per_case(cases: pd.DataFrame, label: str, axes: "Sequence[Axes] 
         ax.set_ylabel(unit)
         if len(undefined):
             ax.set_title(
-                f"× undefined in {counted(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=8.5
+                f"× undefined in {counted(undefined['case'].nunique(), 'case')}: nothing was predicted", fontsize=SMALL
             )
     figure.align_ylabels(panels)
     _name_cases(panels[-1], first, -first["tumor_voe"], below=True)
     if len(handles) > 1:
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
-    figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(first), left_out)}")
+        legend_below(figure, list(handles.values()), list(handles))
+    figure.suptitle(f"Tumour error per case · {label}, {_how_many(len(first), left_out)}", wrap=True)
     return Drawn(figure, pd.concat(parts, ignore_index=True))
 
 
@@ -155,7 +155,7 @@ def _bands(ax: "Axes", data: pd.DataFrame, named: bool = True) -> None:
         if named:
             ax.annotate(
                 group, ((left + right) / 2, 1), (0, 3), ("data", "axes fraction"), "offset points",
-                ha="center", va="bottom", fontsize=8.5, color=FAINT,
+                ha="center", va="bottom", fontsize=SMALL, color=FAINT,
             )  # fmt: skip
     ax.set_xlim(-0.5, len(data) - 0.5)
 
@@ -173,7 +173,7 @@ def _draw_mean(ax: "Axes", values: pd.Series, form: str) -> None:
         words += f"\n95 %:\n{found.low:{form}} to\n{found.high:{form}}"
     ax.annotate(
         words.replace("-", "−"), (1, 0.5), (6, 0), "axes fraction", "offset points",
-        va="center", fontsize=8.5, color=color,
+        va="center", fontsize=SMALL, color=color,
     )  # fmt: skip
 
 
@@ -182,17 +182,17 @@ def _name_cases(ax: "Axes", data: pd.DataFrame, worst_by: pd.Series, below: bool
     names, prefix = short_names(list(data["case"]))
     if len(data) <= _MOST_NAMES:
         crowded = max(map(len, names)) * len(names) > 70
-        ax.set_xticks(data["place"], names, rotation=90 if crowded else 0, fontsize=9 if len(data) <= 30 else 7.5)
+        ax.set_xticks(data["place"], names, rotation=90 if crowded else 0, fontsize=SMALL)
     else:
         worst = _worst_apart(worst_by)
         ax.set_xticks([])
         if below:
-            ax.set_xticks(data["place"][worst], [names[index] for index in worst], rotation=90, fontsize=8)
+            ax.set_xticks(data["place"][worst], [names[index] for index in worst], rotation=90, fontsize=SMALL)
         else:
             for index in worst:
                 ax.annotate(
                     names[index], (data["place"][index], worst_by[index]), (0, 6), textcoords="offset points",
-                    ha="center", rotation=90, fontsize=8,
+                    ha="center", rotation=90, fontsize=SMALL,
                 )  # fmt: skip
     named = f" (numbers: {prefix}N)" if prefix else ""
     named += f", the worst{' by VOE' if below else ''} named" if len(data) > _MOST_NAMES else ""
@@ -218,7 +218,7 @@ def _limit(ax: "Axes", column: str, values: pd.Series) -> None:
         if largest > 300:
             ax.set_yscale("symlog", linthresh=100, linscale=1.5)
             ax.yaxis.set_major_formatter("{x:.0f}")
-            ax.set_title("logarithmic beyond ±100 %", fontsize=8.5)
+            ax.set_title("logarithmic beyond ±100 %", fontsize=SMALL)
         low = min(-100.0, float(np.nanmin(values)) if values.notna().any() else -100.0)
         ax.set_ylim(low * 1.1, max(largest, 100.0) * 1.1)
     else:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.grids import close, inches, show_grid, sign, tidy
-from lits_toolkit.figures.style import FAINT, house_style
+from lits_toolkit.figures.grids import cell_inches, close, inches, show_grid, sign, tidy
+from lits_toolkit.figures.style import FAINT, SMALL, house_style
 from lits_toolkit.models.convolutions import convolve, depthwise_then_pointwise, full_convolution, nearest_product
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 CHANNEL_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#5e3c99")
 """In the order of the channels, as frames."""
-_GAP = 1.7
-_SMALL: dict[str, Any] = {"fontsize": 7.0}
+_GAP, _MOST_CELLS = 1.25, 34
 
 
 @house_style()
@@ -32,11 +31,13 @@ def draw_spatially_separable(image: np.ndarray, kernel: np.ndarray, ax: "Axes | 
     between, whole = convolve(image, column), convolve(image, kernel)
     separable = convolve(between, row)
     (height, width), k, columns = image.shape, len(kernel), whole.shape[1]
-    lefts = np.cumsum([0, width + 2.6, 1 + _GAP, width + _GAP, k + _GAP])
-    across, step = lefts[-1] + columns, max(len(between), k) + 2.6
+    lefts = np.cumsum([0, width + 2.0, 1 + _GAP, width + _GAP, k + _GAP])
+    high = max(len(between), k)
+    across, step = lefts[-1] + columns, high + 2.6
     middles = 0.0, step
-    figure, (axes,) = use_axes(ax, 1, inches=inches(across, step + len(between) + 3.6))
-    show_grid(axes, image, 0, (step - height) / 2, f"image, {height} × {width}", signed=False)
+    figure, (axes,) = use_axes(ax, 1, inches=inches(across, step + high + 3.5))
+    cell = cell_inches(across)
+    show_grid(axes, image, 0, (step - height) / 2, f"image, {height} × {width}", signed=False, cell=cell)
     apart = (
         (column, lefts[1], f"column\n{k} weights"),
         (between, lefts[2], f"between\n{between.size * k} products"),
@@ -51,13 +52,13 @@ def draw_spatially_separable(image: np.ndarray, kernel: np.ndarray, ax: "Axes | 
         first = grids[0][1]
         axes.annotate(
             "",
-            (first - 1.3, middle),
+            (first - 1.1, middle),
             (width + 0.3, step / 2 + (middle - step / 2) / 4),
             arrowprops={"arrowstyle": "-|>", "color": FAINT},
         )
-        sign(axes, "∗", first - 0.7, middle)
+        sign(axes, "∗", first - 0.6, middle)
         for values, left, title in grids:
-            show_grid(axes, values, left, middle - len(values) / 2, title)
+            show_grid(axes, values, left, middle - len(values) / 2, title, cell=cell)
         for text, before, after in zip(signs, grids[:-1], grids[1:], strict=True):
             sign(axes, text, (before[1] + before[0].shape[1] + after[1]) / 2, middle)
     apart_by = float(np.abs(separable - whole).max())
@@ -65,10 +66,10 @@ def draw_spatially_separable(image: np.ndarray, kernel: np.ndarray, ax: "Axes | 
     words = "the kernel is its column times its row: both results agree" if exact else (
         f"the kernel is no product, and its nearest is shown: the results differ by up to {apart_by:.3g}"
     )  # fmt: skip
-    bottom = step + max(len(between), k) / 2 + 1
+    bottom = step + high / 2 + 1
     axes.text(across / 2, bottom, words, ha="center", va="center", color=FAINT)
-    close(axes, (-0.2, across + 0.2), (-len(between) / 2 - 1.9, bottom + 0.6))
-    figure.suptitle("Spatially separable convolution")
+    close(axes, (-0.2, across + 0.2), (-high / 2 - 1.9, bottom + 0.6))
+    figure.suptitle("Spatially separable convolution", wrap=True)
     parts = {"image": image, "column": column, "between": between, "row": row, "separable": separable,
              "kernel": kernel, "whole": whole}  # fmt: skip
     return Drawn(figure, pd.concat([tidy(part, values) for part, values in parts.items()], ignore_index=True))
@@ -102,9 +103,13 @@ def draw_depthwise_separable(
     whole = full_convolution(image, kernels)
     size, k, side = image.shape[1], depthwise.shape[1], between.shape[1]
     down = channels * (size + 0.8) - 0.8
-    lefts = np.cumsum([0, size + _GAP, k + _GAP, side + _GAP, 1.6 * results + _GAP - 0.1, side + 3.4])
-    last = lefts[5] + channels * (k + 0.5) - 0.5 + _GAP
-    figure, (axes,) = use_axes(ax, 1, inches=inches(last + side, down + 2.9, 0.245))
+    lefts = np.cumsum([0, size + _GAP, k + _GAP, side + _GAP, 1.6 * results + _GAP + 0.9])
+    one = channels * (k + 0.5) - 0.5 + _GAP + side  # the conventional convolution's cells for one result
+    in_line, high = max(1, int((_MOST_CELLS + 2.2) // (one + 2.2))), max(k, side)
+    places = [(o % in_line * (one + 2.2), down + 4.4 + o // in_line * (high + 2)) for o in range(results)]
+    across, bottom = max(lefts[4] + side, *(left + one for left, _ in places)), places[-1][1] + high
+    figure, (axes,) = use_axes(ax, 1, inches=inches(across, bottom + 2.8))
+    numbers: dict[str, Any] = {"cell": cell_inches(across)}
     for c in range(channels):
         middle, frame = c * (size + 0.8) + size / 2, CHANNEL_COLORS[c]
         for values, left, signed in (
@@ -112,34 +117,38 @@ def draw_depthwise_separable(
             (depthwise[c], lefts[1], True),
             (between[c], lefts[2], True),
         ):
-            show_grid(axes, values, left, middle - len(values) / 2, signed=signed, frame=frame, **_SMALL)
+            show_grid(axes, values, left, middle - len(values) / 2, signed=signed, frame=frame, **numbers)
         for o in range(results):
             weight, left = pointwise[o : o + 1, c : c + 1], lefts[3] + 1.6 * o
-            show_grid(axes, weight, left, middle - 0.5, most=np.abs(pointwise).max(), frame=frame, **_SMALL)
+            show_grid(axes, weight, left, middle - 0.5, most=np.abs(pointwise).max(), frame=frame, **numbers)
         for text, after in zip("∗=×", lefts[1:4], strict=True):
             sign(axes, text, after - _GAP / 2, middle)
     for o in range(results):
-        middle = (o + 0.5) * down / results
-        for c in range(channels):
-            left = lefts[5] + c * (k + 0.5)
-            show_grid(axes, kernels[o, c], left, middle - k / 2, frame=CHANNEL_COLORS[c], **_SMALL)
-        for values, left, text in ((separable[o], lefts[4], "Σ ="), (whole[o], last, "=")):
-            show_grid(axes, values, left, middle - side / 2, f"result {o + 1}", **_SMALL)
-            sign(axes, text, left - 0.5 - 0.35 * len(text), middle)
-        words: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 7, "color": FAINT}
+        middle, left = (o + 0.5) * down / results, lefts[4]
+        show_grid(axes, separable[o], left, middle - side / 2, f"result {o + 1}", **numbers)
+        sign(axes, "Σ =", left - 1.1, middle)
+        words: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": SMALL, "color": FAINT}
         axes.text(lefts[3] + 1.6 * o + 0.5, size / 2 - 0.75, f"for {o + 1}", **words)
-    axes.plot([lefts[5] - 1.7] * 2, [-1.8, down], color=FAINT, linewidth=0.8)
-    for text, left, width in (
-        ("image", lefts[0], size),
-        (f"depthwise\n{depthwise.size} weights", lefts[1], k),
-        ("between", lefts[2], side),
-        (f"pointwise\n{pointwise.size} weights", lefts[3], 1.6 * results - 0.6),
-        (f"one conventional convolution\n{kernels.size} weights", lefts[5], last - _GAP - lefts[5]),
+        start, below = places[o]
+        for c in range(channels):
+            left = start + c * (k + 0.5)
+            show_grid(axes, kernels[o, c], left, below, frame=CHANNEL_COLORS[c], **numbers)
+        left = start + one - side
+        sign(axes, "=", left - _GAP / 2, below + k / 2)
+        show_grid(axes, whole[o], left, below + (k - side) / 2, f"result {o + 1}", **numbers)
+    for text, left, width, above in (
+        ("image", lefts[0], size, 0),
+        (f"depthwise\n{depthwise.size} weights", lefts[1], k, 0),
+        ("between", lefts[2], side, 0),
+        (f"pointwise\n{pointwise.size} weights", lefts[3], 1.6 * results - 0.6, 0),
+        *((f"for {o + 1}", start, one - _GAP - side, below) for o, (start, below) in enumerate(places)),
     ):
-        axes.text(left + width / 2, -0.4, text, ha="center", va="bottom", linespacing=1.25)
-    close(axes, (-0.2, last + side + 0.2), (-2.4, down + 0.2))
+        axes.text(left + width / 2, above - 0.4, text, ha="center", va="bottom", linespacing=1.25)
+    axes.plot([0, across], [down + 0.9] * 2, color=FAINT, linewidth=0.8)
+    axes.text(0, places[0][1] - 1.8, f"one conventional convolution of the image, {kernels.size} weights", va="bottom")
+    close(axes, (-0.2, across + 0.2), (-2.4, bottom + 0.2))
     few = depthwise.size + pointwise.size
-    figure.suptitle(f"Depthwise separable convolution: {few} weights for the results of {kernels.size}")
+    figure.suptitle(f"Depthwise separable convolution: {few} weights for the results of {kernels.size}", wrap=True)
     parts = {"image": image, "depthwise": depthwise, "between": between, "pointwise": pointwise,
              "separable": separable, "kernels": kernels.reshape(-1, k, k), "whole": whole}  # fmt: skip
     return Drawn(

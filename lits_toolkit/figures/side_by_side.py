@@ -13,10 +13,12 @@ from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
 from lits_toolkit.figures.panels import (
     AxialSlice,
+    around_inches,
     bottom_legend,
     fill,
     largest_mm,
     line_key,
+    name_panel,
     outline,
     panel_inches,
     patch_key,
@@ -77,25 +79,24 @@ def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[A
     networks = list(dict.fromkeys(example.network for example in examples))
     pieces = [example.piece for example in examples]
     rows, size_mm = len(examples) // len(networks), largest_mm(pieces)
-    height, width = panel_inches(pieces, 2)
-    inches = (max(1.15 * width * len(networks), 6.5), 1.15 * height * rows + 1.1)
+    height, width = panel_inches(pieces, len(networks))
+    inches = (width * len(networks), height * rows + around_inches(2))
     figure, panels = use_axes(axes, len(examples), rows=rows, columns=len(networks), inches=inches)
     for place, (ax, example) in enumerate(zip(panels, examples, strict=True)):
         piece = example.piece
         show_slice(ax, piece, size_mm)
         if piece.reference is not None:
-            outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 0.8)
+            outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 0.7)
             fill(ax, piece.reference == TUMOR, REFERENCE, 0.55)
         if piece.prediction is not None:
-            outline(ax, piece.prediction == TUMOR, PREDICTION, 1.5)
+            outline(ax, piece.prediction == TUMOR, PREDICTION, 1.2)
         else:
             ax.text(
-                0.5, 0.94, example.note, ha="center", va="top", color="white", transform=ax.transAxes, fontsize=10,
+                0.5, 0.94, example.note, ha="center", va="top", color="white", transform=ax.transAxes,
                 bbox={"facecolor": INK, "alpha": 0.7, "edgecolor": "none"},
             )  # fmt: skip
         if place < len(networks):
-            title = ax.get_title(loc="center")
-            ax.set_title(f"{example.network}\n{title}", fontsize=8.5, loc="center", pad=3)
+            name_panel(ax, f"{example.network}\n{ax.get_title()}")
     bottom_legend(
         figure,
         [
@@ -104,7 +105,7 @@ def draw_side_by_side(examples: Sequence[Example], label: str, axes: "Sequence[A
             line_key(PREDICTION, "predicted tumour"),
         ],
     )
-    figure.suptitle(f"The same slices by several networks · {label}")
+    figure.suptitle(f"The same slices by several networks · {label}", wrap=True)
     return Drawn(figure, pd.DataFrame([_row(example) for example in examples]))
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.panels import line_key
 from lits_toolkit.figures.points import spread
-from lits_toolkit.figures.style import INK, METHOD_COLORS, SIZE_GROUP_RANGES, house_style
+from lits_toolkit.figures.style import INK, METHOD_COLORS, PAGE_INCHES, SIZE_GROUP_RANGES, SMALL, house_style
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.metrics.statistics import interval
 from lits_toolkit.words import counted
@@ -40,7 +40,7 @@ def draw_dice_by_size_group(
         raise InputError("no case has a tumour in its reference: there is no Dice by size group to show")
     methods = list(dict.fromkeys(named["method"]))
     data = _group_means(named, methods)
-    figure, (ax,) = use_axes(ax, 1, inches=(9, 4.8))
+    figure, (ax,) = use_axes(ax, 1, inches=(PAGE_INCHES, 4.1))
     width = 0.8 / len(methods)
     for number, method in enumerate(methods):
         color = METHOD_COLORS[number % len(METHOD_COLORS)]
@@ -59,9 +59,9 @@ def draw_dice_by_size_group(
     if len(methods) > 1 or published is not None:
         bars_first = sorted(ax.get_legend_handles_labels()[0], key=lambda handle: handle not in ax.containers)
         handles = [*bars_first, *handles]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    legend_below(figure, handles)
     total = int((named.loc[named["method"] == methods[0], "kind"] == "reference").sum())
-    figure.suptitle(f"Tumour Dice by size group · {label}, {counted(total, 'tumour')}")
+    figure.suptitle(f"Tumour Dice by size group · {label}, {counted(total, 'tumour')}", wrap=True)
     return Drawn(figure, data)
 
 
@@ -77,7 +77,7 @@ def _bar(
 ) -> None:
     row = data[(data["method"] == method) & (data["size_group"] == group)].iloc[0]
     text = "–" if np.isnan(row["dice"]) else f"{row['dice']:.3f}"
-    ax.annotate(text, (place, 0), (0, -6), textcoords="offset points", ha="center", va="top", fontsize=8.5)
+    ax.annotate(text, (place, 0), (0, -6), textcoords="offset points", ha="center", va="top", fontsize=SMALL)
     if np.isnan(row["dice"]):
         return
     ax.bar(place, row["dice"], width * 0.92, color=color, alpha=0.32, linewidth=0)

@@ -100,13 +100,14 @@ def draw_gallery(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Axes]
     for ax, piece in zip(panels, slices, strict=True):
         show_slice(ax, piece, largest_mm(slices), "" if piece.reference is not None else ", no mask")
         if piece.reference is not None:
-            outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 1.3)
+            outline(ax, piece.reference >= LIVER, LABEL_COLORS["liver"], 1.0)
             fill(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.4)
-            outline(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 1.0)
+            outline(ax, piece.reference == TUMOR, LABEL_COLORS["tumor"], 0.8)
     known = any(piece.reference is not None for piece in slices)
     keys = [patch_key(LABEL_COLORS["tumor"], "tumour"), line_key(LABEL_COLORS["liver"], "liver")]
     bottom_legend(figure, keys if known else [])
-    figure.suptitle(f"Slices {'with their reference masks' if known else 'without reference masks'} · {label}")
+    masks = "with their reference masks" if known else "without reference masks"
+    figure.suptitle(f"Slices {masks} · {label}", wrap=True)
     return Drawn(figure, _pixel_table(slices, ("reference",)))
 
 
@@ -122,8 +123,8 @@ def draw_prediction(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Ax
         show_slice(ax, piece, largest_mm(slices))
         for mask, color in ((piece.reference, REFERENCE), (piece.prediction, PREDICTION)):
             if mask is not None:
-                outline(ax, mask >= LIVER, color, 0.8)
-                outline(ax, mask == TUMOR, color, 1.7)
+                outline(ax, mask >= LIVER, color, 0.7)
+                outline(ax, mask == TUMOR, color, 1.4)
     bottom_legend(
         figure,
         [
@@ -132,7 +133,7 @@ def draw_prediction(slices: Sequence[AxialSlice], label: str, axes: "Sequence[Ax
             line_key("none", "thin: liver, thick: tumour"),
         ],
     )
-    figure.suptitle(f"Reference and prediction · {label}")
+    figure.suptitle(f"Reference and prediction · {label}", wrap=True)
     return Drawn(figure, _pixel_table(slices, ("reference", "prediction")))
 
 

@@ -35,37 +35,45 @@ STAGE_NAMES = {"liver": "liver stage", "tumor": "tumour stage"}
 INK = "#262626"
 FAINT = "#767676"
 
-DPI = 130
+PAGE_INCHES, BETWEEN_INCHES, COLUMN_INCHES = 7.2, 5.0, 3.5
+"""Widths of a journal's page, of a column, and of what lies between: no figure is wider, so that none is shrunk."""
+SMALL = 7.0
+"""Points of the smallest letters, below which journals refuse a figure; most have 8."""
+DPI = 200
 
 _RC: dict[str, Any] = {
     "figure.facecolor": "white",
-    "figure.titlesize": 12,
+    "figure.titlesize": 9.5,
     "figure.titleweight": "bold",
     "savefig.facecolor": "white",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so pictures agree between machines
-    "font.size": 9.5,
+    "font.size": 8,
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": 8.5,
     "axes.titlelocation": "left",
-    "axes.titlepad": 8,
-    "axes.labelsize": 9.5,
+    "axes.titlepad": 5,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.8,
+    "grid.linewidth": 0.7,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "hatch.linewidth": 0.8,
     "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.8,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.5,
     "pdf.fonttype": 42,  # letters that can be searched, and that journals accept
 }
 

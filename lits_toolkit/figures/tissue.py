@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.points import spread
-from lits_toolkit.figures.style import INK, LABEL_COLORS, PUBLISHED, house_style
+from lits_toolkit.figures.style import INK, LABEL_COLORS, PAGE_INCHES, PUBLISHED, house_style
 from lits_toolkit.study.tissue import published_hu
 from lits_toolkit.words import counted
 
@@ -29,7 +29,7 @@ def draw_tissues(tissues: pd.DataFrame, label: str, axes: "Sequence[Axes] | None
     The data has a row per tissue: tissue, published_low, published_high (NaN where Table 2.1 has none, and above for
     bone), hu (median over the cases), hu_low, hu_high (means), cases.
     """
-    figure, panels = use_axes(axes, len(_PANELS), columns=len(_PANELS), inches=(9, 5.6), share_y=True)
+    figure, panels = use_axes(axes, len(_PANELS), columns=len(_PANELS), inches=(PAGE_INCHES, 4.6), share_y=True)
     data = _compare(tissues)
     for ax, (title, (low, high)) in zip(panels, _PANELS, strict=True):
         for place, (_, row) in enumerate(data.iterrows()):
@@ -43,8 +43,8 @@ def draw_tissues(tissues: pd.DataFrame, label: str, axes: "Sequence[Axes] | None
         ax.tick_params(axis="y", length=0)
     panels[0].set_yticks(range(len(data)), [_NAMES.get(tissue, tissue) for tissue in data["tissue"]])
     panels[0].set_ylim(len(data) - 0.4, -0.6)
-    figure.legend(handles=_keys(), loc="outside lower center", ncols=3)
-    figure.suptitle(f"HU of tissues · {label}, {counted(tissues['case'].nunique(), 'case')}")
+    legend_below(figure, _keys())
+    figure.suptitle(f"HU of tissues · {label}, {counted(tissues['case'].nunique(), 'case')}", wrap=True)
     return Drawn(figure, data)
 
 

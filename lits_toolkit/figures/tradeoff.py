@@ -7,9 +7,18 @@ import numpy as np
 import pandas as pd
 
 from lits_toolkit.errors import SettingError
-from lits_toolkit.figures.drawn import Drawn, use_axes
+from lits_toolkit.figures.drawn import Drawn, legend_below, use_axes
 from lits_toolkit.figures.panels import line_key
-from lits_toolkit.figures.style import BLOCK_COLORS, FAINT, INK, LAYOUT_MARKERS, SIZE_GROUP_RANGES, house_style
+from lits_toolkit.figures.style import (
+    BLOCK_COLORS,
+    FAINT,
+    INK,
+    LAYOUT_MARKERS,
+    PAGE_INCHES,
+    SIZE_GROUP_RANGES,
+    SMALL,
+    house_style,
+)
 from lits_toolkit.metrics.lesions import SIZE_GROUPS
 from lits_toolkit.study.study_table import DISSERTATION
 
@@ -19,11 +28,11 @@ if TYPE_CHECKING:
 
 COSTS = {
     "parameters": (1e6, "parameters, millions"),
-    "macs": (1e9, "multiply-accumulates per sample, billions"),
+    "macs": (1e9, "multiply-accumulates\nper sample, billions"),
     "seconds": (1e-3, "milliseconds per slice"),
 }
 """Column of the study table: the unit in which it is shown, and the axis's label."""
-PRINTED_MACS = "FLOPs as printed per sample, billions"
+PRINTED_MACS = "FLOPs as printed\nper sample, billions"
 """The label for the dissertation's, whose counter left out most convolutions."""
 _TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 2, 3, 5)]
 
@@ -42,9 +51,8 @@ def draw_dice_against_cost(
     if size_group not in SIZE_GROUPS:
         raise SettingError(f"size group {size_group!r}: expected one of {', '.join(SIZE_GROUPS)}")
     sources = list(dict.fromkeys(study["source"]))
-    figure, panels = use_axes(
-        axes, len(sources) * len(COSTS), rows=len(sources), columns=len(COSTS), inches=(11, 0.9 + 3.1 * len(sources))
-    )
+    inches = (PAGE_INCHES, 0.9 + 2.5 * len(sources))
+    figure, panels = use_axes(axes, len(sources) * len(COSTS), rows=len(sources), columns=len(COSTS), inches=inches)
     data = pd.concat([_points(study, source, cost, size_group) for source in sources for cost in COSTS])
     data = data.reset_index(drop=True)
     for place, ax in enumerate(panels):
@@ -60,8 +68,8 @@ def draw_dice_against_cost(
         top = max((ax.get_ylim()[1] for ax in drawn), default=1.0)
         for ax in drawn:
             ax.set_ylim(0, top)
-    figure.legend(handles=_keys(), loc="outside lower center", ncols=5)
-    figure.suptitle(f"Dice of {size_group} tumours ({SIZE_GROUP_RANGES[size_group]}) against cost")
+    legend_below(figure, _keys())
+    figure.suptitle(f"Dice of {size_group} tumours ({SIZE_GROUP_RANGES[size_group]}) against cost", wrap=True)
     return Drawn(figure, data)
 
 
@@ -106,9 +114,9 @@ def _draw(ax: "Axes", points: pd.DataFrame, cost: str, why_empty: str) -> None:
         ax.plot(row["value"] / unit, row["dice"], marker, color=color, markerfacecolor=face, markersize=6.5, zorder=2)
     for number, row in enumerate(front.to_dict("records"), 1):
         place = row["value"] / unit, row["dice"]
-        ax.annotate(str(number), place, (-7, 4), textcoords="offset points", ha="right", fontsize=8)
+        ax.annotate(str(number), place, (-7, 4), textcoords="offset points", ha="right", fontsize=SMALL)
     names = "\n".join(f"{number}  {name}" for number, name in enumerate(front["model"], 1))
-    ax.text(0.02, 0.98, names, transform=ax.transAxes, va="top", fontsize=8, linespacing=1.3)
+    ax.text(0.02, 0.98, names, transform=ax.transAxes, va="top", fontsize=SMALL, linespacing=1.3)
     ax.set_ylim(0, float(points["dice"].max()) * (1.25 + 0.13 * len(front)))
     low, high = points["value"].min() / unit / 1.6, points["value"].max() / unit * 1.6
     ax.set_xlim(low, high)

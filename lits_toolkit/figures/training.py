@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lits_toolkit.errors import InputError
-from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import SIZE_GROUP_COLORS, STAGE_NAMES, house_style
+from lits_toolkit.figures.drawn import Drawn, legend_below, new_axes, use_axes
+from lits_toolkit.figures.style import BETWEEN_INCHES, PAGE_INCHES, SIZE_GROUP_COLORS, SMALL, STAGE_NAMES, house_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TRAINING, VALIDATION, PER_CASE = "#9a9a9a", "#5e3c99", "#1a1a1a"
 LOSSES = {"train_loss": TRAINING, "validation_loss": VALIDATION}
@@ -21,6 +22,7 @@ _NAMES = {
     "dice_per_case": "per case",
     **{f"dice_{group}": f"{group} tumours" for group in SIZE_GROUP_COLORS},
 }
+_MOST_COLUMNS = 3
 _SOLID, _DOTTED = "-", (0, (1, 1.2))
 
 
@@ -29,44 +31,51 @@ def draw_training_curves(history: pd.DataFrame, label: str, axes: "Sequence[Axes
     """Loss in training and validation (above), Dice of whole validation cases (below), and the weights that are kept.
 
     `history` holds the rows of one or several `history.csv`, told apart by the columns stage and model; each pair
-    makes a column of panels, so `axes`, where given, are the upper row and then the lower. Epochs whose weights are
-    averaged (SWA) are dotted, and their average is a diamond. The data is tidy: stage, model, phase ("train" | "swa" |
-    "average"), epoch, curve ("train_loss" | "validation_loss" | "dice_per_case" | "dice_small" | …), value (never NaN),
-    kept (bool: the row with the lowest validation loss, of single epochs and the average).
+    makes a column of panels, of which up to three stand side by side; `axes`, where given, are all of losses, then all
+    of Dice. Epochs whose weights are averaged (SWA) are dotted, and their average is a diamond. The data is tidy:
+    stage, model, phase ("train" | "swa" | "average"), epoch, curve ("train_loss" | "validation_loss" | "dice_per_case"
+    | "dice_small" | …), value (never NaN), kept (bool: the row with the lowest validation loss, of single epochs and
+    the average).
     Raises InputError if the history has no epoch.
     """
     if history.empty:
         raise InputError("the training history has no epoch: expected the rows of at least one history.csv")
     models = list(history[["stage", "model"]].drop_duplicates().itertuples(index=False, name=None))
     count = len(models)
-    figure, panels = use_axes(
-        axes, 2 * count, rows=2, columns=count, inches=(max(4.6 * count, 5.5), 6.2), share_y=False
-    )
+    columns = min(count, _MOST_COLUMNS)
+    figure, panels = use_axes(axes, 2 * count) if axes is not None else _new_panels(count, columns)
     tidy = _tidy(history)
-    for column, (stage, model) in enumerate(models):
+    for number, (stage, model) in enumerate(models):
         rows = tidy[(tidy["stage"] == stage) & (tidy["model"] == model)]
-        loss, dice = panels[column], panels[count + column]
+        loss, dice = panels[number], panels[count + number]
         _draw(loss, rows, LOSSES)
         _draw(dice, rows, DICE)
         drawn = rows[rows["curve"].isin(list(LOSSES))]["value"]
         loss.set_ylim(0, max(drawn.max() * 1.1, 1e-9) if len(drawn) else 1)
         dice.set_ylim(0, 1)
         dice.set_xlabel("epoch")
-        loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()} · {model}")
-        dice.set_title(_kept(rows), fontsize=9)
-        if column == 0:
+        loss.set_title(f"{STAGE_NAMES.get(stage, stage).capitalize()}{' · ' if columns < 3 else chr(10)}{model}")
+        dice.set_title(_kept(rows), fontsize=SMALL)
+        if number % columns == 0:
             loss.set_ylabel("loss")
             dice.set_ylabel("Dice, whole validation cases")
     handles = {line.get_label(): line for panel in panels for line in panel.get_lines()}
     names = [name for name in _NAMES.values() if name in handles]
-    figure.legend(
-        [handles[name] for name in names],
-        names,
-        loc="outside lower center",
-        ncols=min(len(names), 3 if count == 1 else 6),
-    )
-    figure.suptitle(f"Training · {label}")
+    legend_below(figure, [handles[name] for name in names])
+    figure.suptitle(f"Training · {label}", wrap=True)
     return Drawn(figure, tidy)
+
+
+def _new_panels(count: int, columns: int) -> "tuple[Figure, list[Axes]]":
+    """Panels for the losses of so many models, and then those for their Dice, which stand below them."""
+    lines = -(-count // columns)
+    width = PAGE_INCHES if columns > 1 else BETWEEN_INCHES
+    figure, panels = new_axes(2 * lines, columns, inches=(width, 0.5 + 4.3 * lines))
+    places = [2 * columns * (number // columns) + number % columns for number in range(count)]
+    chosen = [panels[place] for place in places] + [panels[place + columns] for place in places]
+    for ax in set(panels) - set(chosen):
+        ax.remove()
+    return figure, chosen
 
 
 def _draw(ax: "Axes", rows: pd.DataFrame, colors: dict[str, str]) -> None:

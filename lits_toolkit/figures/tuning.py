@@ -7,7 +7,7 @@ import pandas as pd
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.drawn import Drawn, use_axes
-from lits_toolkit.figures.style import FAINT, LABEL_COLORS, STAGE_NAMES, house_style
+from lits_toolkit.figures.style import COLUMN_INCHES, FAINT, LABEL_COLORS, STAGE_NAMES, house_style
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def draw_tuning(
     shown = {stage: sweep for stage, sweep in (("liver", liver), ("tumor", tumor)) if sweep is not None}
     if not shown:
         raise InputError("neither stage has been tuned: `lits tune` does that")
-    inches = (4.6 * len(shown) + 0.6, 4.2)
+    inches = (COLUMN_INCHES * len(shown), 3.4)
     figure, panels = use_axes(axes, len(shown), columns=len(shown), inches=inches)
     for panel, (stage, sweep) in zip(panels, shown.items(), strict=True):
         if stage == "liver":
@@ -41,7 +41,7 @@ def draw_tuning(
             _map(panel, sweep)
         panel.set_title(f"{STAGE_NAMES[stage].capitalize()}: {_told(sweep)}")
         panel.legend(loc="lower center" if stage == "liver" else "lower right")
-    figure.suptitle(f"Thresholds on the validation cases · {label}")
+    figure.suptitle(f"Thresholds on the validation cases · {label}", wrap=True)
     columns = ["stage", "liver", "tumor", "tumor_component", "dice_per_case", "default", "chosen"]
     return Drawn(
         figure, pd.concat([sweep.assign(stage=stage) for stage, sweep in shown.items()]).reindex(columns=columns)

@@ -11,7 +11,7 @@ import pandas as pd
 from lits_toolkit.data.case import LIVER, TUMOR, Case
 from lits_toolkit.figures.drawn import Drawn
 from lits_toolkit.figures.panels import line_key, patch_key
-from lits_toolkit.figures.style import FALSE_ALARM, HIT, MISS, house_style
+from lits_toolkit.figures.style import BETWEEN_INCHES, FALSE_ALARM, HIT, MISS, PAGE_INCHES, SMALL, house_style
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.viewer.blend import ERROR_COLORS, REFERENCE, WINDOWS, Layer, blend, blend_errors, blend_heat, outline
 from lits_toolkit.viewer.facts import COMMON, EXCESS, MISSED, error_mask, lesion_rows
@@ -134,7 +134,7 @@ def draw_view(
         _draw(ax, panel)
         _mark(ax, panel)
         if len(panels) > 1:
-            ax.set_title(_title(panel, data), fontsize=9, loc="center", pad=3)
+            ax.set_title(_title(panel, data), fontsize=SMALL, loc="center", pad=3)
     return Drawn(figure, data)
 
 
@@ -167,16 +167,16 @@ def _new_figure(panels: Sequence[_Panel], keys: "Sequence[Artist]") -> "tuple[Fi
 
     heights, widths = zip(*(panel.size_mm for panel in panels), strict=True)
     if panels[0].view.layout == "planes":  # sagittal beside coronal, which lies below axial: z and x run on
-        places, lines, columns, inches = [(0, 0), (1, 0), (1, 1)], [heights[0], heights[1]], [widths[0], widths[2]], 9.0
+        places, lines, columns = [(0, 0), (1, 0), (1, 1)], [heights[0], heights[1]], [widths[0], widths[2]]
     else:
         many = {1: 1, 3: 3}.get(len(panels), 2)
         places = [divmod(at, many) for at in range(len(panels))]
         lines, columns = [heights[0]] * (places[-1][0] + 1), [widths[0]] * many
-        inches = {1: 6.0, 2: 8.4, 3: 10.2}[many]
     title = 0.0 if len(panels) == 1 else _TITLE + (0.15 if panels[0].model else 0.0)  # of one line or two
+    inches = BETWEEN_INCHES if len(panels) == 1 else PAGE_INCHES
     scale = min((inches - _GAP * (len(columns) + 1)) / sum(columns), 8.0 / sum(lines))  # inches per mm
     panels_wide = sum(columns) * scale + _GAP * (len(columns) - 1)
-    width = max(panels_wide + 2 * _GAP, 5.0)
+    width = max(panels_wide + 2 * _GAP, BETWEEN_INCHES)
     in_corner = panels[0].view.layout == "planes"
     longest = max((len(str(key.get_label())) for key in keys), default=1)
     across = 1 if in_corner else max(1, min(len(keys), int(width / (0.55 + 0.08 * longest))))
@@ -189,7 +189,7 @@ def _new_figure(panels: Sequence[_Panel], keys: "Sequence[Artist]") -> "tuple[Fi
         x = left + sum(columns[:column]) * scale + _GAP * column
         bottom = height - _CAPTION - sum(lines[:line]) * scale - title * (line + 1) - _GAP * line - high_mm * scale
         axes.append(figure.add_axes((x / width, bottom / height, wide_mm * scale / width, high_mm * scale / height)))
-    figure.text(0.5, 1 - 0.19 / height, _caption(panels[0]), ha="center", va="center", fontsize=9.5)
+    figure.text(0.5, 1 - 0.19 / height, _caption(panels[0]), ha="center", va="center")
     if keys:
         corner = (left + columns[0] * scale + 0.3) / width, 1 - (_CAPTION + title) / height
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": corner}
@@ -246,7 +246,7 @@ def _number(ax: "Axes", panel: _Panel) -> None:
             top, right = (float(place) for place in places[panel.index - first])
             ax.annotate(
                 str(row.number), (right, top), (1, 1), textcoords="offset points", color=FATE_COLORS[row.fate],
-                fontsize=8.5, weight="bold", path_effects=_stroke(), annotation_clip=True,
+                fontsize=SMALL, weight="bold", path_effects=_stroke(), annotation_clip=True,
             )  # fmt: skip
 
 
@@ -272,7 +272,7 @@ def _mark(ax: "Axes", panel: _Panel) -> None:
     ends = [0.03, 0.03 + bar_mm / width_mm]
     ax.plot(ends, [0.03, 0.03], color="white", linewidth=2, solid_capstyle="butt", transform=ax.transAxes)
     ax.annotate(
-        f"{bar_mm} mm", (0.03, 0.03), (0, 3), "axes fraction", "offset points", color="white", fontsize=8,
+        f"{bar_mm} mm", (0.03, 0.03), (0, 3), "axes fraction", "offset points", color="white", fontsize=SMALL,
         path_effects=_stroke(),
     )  # fmt: skip
 

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lits_toolkit.figures.style import PAGE_INCHES, SMALL
+
 
 @pytest.fixture
 def make_lesions():
@@ -55,9 +57,9 @@ def make_scores():
 
 @pytest.fixture
 def assert_legible():
-    """Assert that no text of a figure lies over another or beyond the figure's edge."""
+    """Assert that a figure is printed as it is: no text over another, beyond the edge, or too small for a journal."""
 
-    def check(drawn):
+    def check(drawn, on_a_page=True):
         from matplotlib.text import Text
 
         figure = drawn.figure
@@ -66,6 +68,10 @@ def assert_legible():
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text not in beyond]
         boxes = [(text.get_text(), text.get_window_extent()) for text in texts if text.get_visible()]
         edge = figure.bbox.padded(1)
+        assert not on_a_page or figure.get_size_inches()[0] <= PAGE_INCHES, "wider than a page"
+        for text in texts:
+            assert text.get_fontsize() >= SMALL, f"{text.get_text()!r} has {text.get_fontsize()} points"
+            assert "^" not in text.get_text(), f"{text.get_text()!r} has smaller letters above the line"
         for words, box in boxes:
             assert edge.x0 <= box.x0 <= box.x1 <= edge.x1, f"{words!r} is cut off"
             assert edge.y0 <= box.y0 <= box.y1 <= edge.y1, f"{words!r} is cut off"

@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 
 from lits_toolkit.errors import OutputError, SettingError
-from lits_toolkit.figures.drawn import MOST_BYTES, Drawn, new_axes, png_bytes, save_figure, use_axes
+from lits_toolkit.figures.drawn import (
+    MOST_BYTES,
+    Drawn,
+    legend_below,
+    new_axes,
+    png_bytes,
+    save_figure,
+    use_axes,
+)
+from lits_toolkit.figures.style import PAGE_INCHES, house_style
 
 
 @pytest.fixture
@@ -82,3 +91,28 @@ def test_too_few_axes_are_told(drawn):
 
 def test_a_drawn_figure_tells_its_size(drawn):
     assert repr(drawn) == "Drawn(4.0 × 3.0 inches, 2 rows of data)"
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+@pytest.mark.parametrize("letters", [4, 20, 60])
+def test_a_legend_has_as_many_lines_as_its_words_need(assert_legible, count, letters):
+    with house_style():
+        figure, (ax,) = new_axes(inches=(PAGE_INCHES, 4))
+        lines = [ax.plot([0, 1], label=f"{number}" * letters)[0] for number in range(count)]
+        legend_below(figure, lines)
+    assert_legible(Drawn(figure, pd.DataFrame()))
+    texts = [text.get_window_extent() for text in figure.legends[0].get_texts()]
+    lines_used = len({round(box.y0) for box in texts})
+    assert lines_used <= {4: 2, 20: -(-count // 3), 60: count}[letters]
+
+
+def test_a_figure_that_no_journal_takes_is_not_called_legible(assert_legible):
+    with house_style():
+        wide, _ = new_axes(inches=(PAGE_INCHES + 0.1, 3))
+        small, (ax,) = new_axes(inches=(3, 3))
+        ax.text(0.5, 0.5, "small", fontsize=6.9)
+        powers, (ax,) = new_axes(inches=(3, 3))
+        ax.set(xscale="log", xlim=(1, 1000))
+    for figure, told in ((wide, "wider than a page"), (small, "'small' has 6.9 points"), (powers, "above the line")):
+        with pytest.raises(AssertionError, match=told):
+            assert_legible(Drawn(figure, pd.DataFrame()))

@@ -3,7 +3,17 @@ import pytest
 from matplotlib.colors import to_hex
 
 from lits_toolkit.figures.drawn import new_axes
-from lits_toolkit.figures.grids import NEGATIVE, POSITIVE, show_grid, shown_number, tidy
+from lits_toolkit.figures.grids import (
+    CELL_INCHES,
+    NEGATIVE,
+    POSITIVE,
+    cell_inches,
+    inches,
+    show_grid,
+    shown_number,
+    tidy,
+)
+from lits_toolkit.figures.style import PAGE_INCHES
 
 
 @pytest.mark.parametrize(
@@ -29,6 +39,19 @@ def test_each_number_stands_in_its_cell_with_a_tint_of_its_sign():
         nearest = min((POSITIVE, NEGATIVE), key=lambda c: np.abs(_rgb(c) - colors[place]).sum())
         assert nearest == hue
     assert (colors[1, 0] > colors[0, 0]).any()  # the smaller number is the paler
+
+
+@pytest.mark.parametrize(("cell", "written"), [(0.31, 4), (0.2, 0)])
+def test_numbers_of_which_one_is_wider_than_a_cell_are_left_to_their_tints(cell, written):
+    _, (ax,) = new_axes(inches=(3, 3))
+    show_grid(ax, np.array([[1.0, -120.0], [2.0, 0.0]]), left=0, top=0, cell=cell)
+    assert len(ax.texts) == written
+
+
+def test_cells_are_as_large_as_the_page_lets_them_be():
+    assert cell_inches(10) == CELL_INCHES
+    assert cell_inches(60) < CELL_INCHES
+    assert inches(60, 10)[0] == pytest.approx(PAGE_INCHES)
 
 
 def _rgb(color):

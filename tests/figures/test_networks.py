@@ -2,13 +2,14 @@ import pytest
 
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.networks import draw_encoders, draw_network
+from lits_toolkit.models.encoders import encoders
 from lits_toolkit.models.structure import parts_of, trace_model
 
 
 @pytest.mark.parametrize("name", ["2d-mobilenet_v2-default", "3d-dsts-bottom", "han2017"])
 def test_rows_are_sizes_and_no_two_parts_share_a_place(name, assert_legible):
     drawn = draw_network(parts_of(trace_model(name)), name)
-    assert_legible(drawn)
+    assert_legible(drawn, on_a_page=name in encoders())
     assert not drawn.data.duplicated(["row", "column"]).any()
     for row, own in drawn.data.groupby("row"):
         assert {shape[-1] for shape in own["shape"]} == {256 // 2**row}

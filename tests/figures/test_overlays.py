@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.colors import to_rgb
 from scipy import ndimage
 
 from lits_toolkit.data.case import Case, Grid
 from lits_toolkit.errors import InputError
 from lits_toolkit.figures.overlays import cases_from_worst_to_best, draw_hits_and_misses, lesion_status, take_overlay
+from lits_toolkit.figures.style import FALSE_ALARM, MISS
 
 MASKS = arrays(np.uint8, (3, 6, 6), elements=st.sampled_from([0, 0, 1, 2]))
 
@@ -81,6 +83,18 @@ def test_the_missed_part_of_a_hit_is_no_missed_lesion(case, prediction):
     patterns = [{pattern for drawn in ax.collections for pattern in hatches(drawn)} for ax in drawn.figure.axes]
     assert patterns == [{"/////", "....."}, {"/////"}]
     assert [len(ax.patches) for ax in drawn.figure.axes] == [0, 2]  # the marks of a miss and of a false alarm
+
+
+def test_what_is_missed_or_invented_is_seen_above_its_outline(case, prediction):
+    (ax,) = draw_hits_and_misses([take_overlay(case, prediction)], "phantom cohort").figure.axes
+    marked = {MISS: slice(20, 24), FALSE_ALARM: slice(30, 33)}
+    outlines = max(drawn.get_zorder() for drawn in ax.collections)
+    above = [np.asarray(image.get_array()) for image in ax.images if image.get_zorder() > outlines]
+    for (color, side), tint in zip(marked.items(), above, strict=True):
+        expected = np.zeros((40, 40), bool)
+        expected[side, side] = True
+        assert np.array_equal(tint[..., 3] > 0.5, expected)
+        assert tint[side.start, side.start, :3] == pytest.approx(to_rgb(color))
 
 
 def hatches(collection):

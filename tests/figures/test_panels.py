@@ -1,8 +1,22 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from lits_toolkit.figures.drawn import new_axes
-from lits_toolkit.figures.panels import WINDOW_HU, AxialSlice, fill, grid_columns, largest_mm, mark, outline, show_slice
+from lits_toolkit.figures.panels import (
+    WINDOW_HU,
+    AxialSlice,
+    fill,
+    grid_columns,
+    largest_mm,
+    mark,
+    name_panel,
+    outline,
+    panel_inches,
+    show_slice,
+)
+from lits_toolkit.figures.style import COLUMN_INCHES, PAGE_INCHES
 
 
 def piece(height, width, spacing_mm, part=None):
@@ -72,4 +86,19 @@ def test_a_mark_is_as_wide_as_high_in_millimetres(ax, is_round):
 
 
 def test_grids_stay_readable():
-    assert [grid_columns(count) for count in (1, 3, 4, 5, 6, 7, 24, 25, 131)] == [1, 3, 4, 3, 3, 4, 4, 6, 6]
+    assert [grid_columns(count) for count in (1, 3, 4, 5, 6, 7, 24, 25, 131)] == [1, 3, 4, 3, 3, 4, 4, 5, 5]
+
+
+def test_panels_share_the_page_and_none_is_wider_than_a_column():
+    widths = [panel_inches([piece(60, 80, (1, 1))], columns)[1] for columns in (1, 2, 3, 4, 5)]
+    assert widths == pytest.approx([COLUMN_INCHES, COLUMN_INCHES, *(PAGE_INCHES / columns for columns in (3, 4, 5))])
+
+
+def test_a_long_name_is_parted_where_its_panel_ends():
+    figure, panels = new_axes(1, 4, inches=(PAGE_INCHES, 2))
+    for ax in panels:
+        name_panel(ax, "a-case-with-a-name-of-many-letters, slice 123\n12 hits, 3 misses")
+    figure.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in panels]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert panels[0].get_title().endswith("\n12 hits, 3 misses")

@@ -40,7 +40,7 @@ def test_a_slice_before_and_after_and_the_hu_that_are_kept(case, prepared, asser
     assert counts["voxels"].to_dict() == {-1000: 3 * (64**2 - 48**2), 40: 3 * (48**2 - 100), 1480: 300}
     assert counts["kept"].tolist() == [False, True, False]
     assert drawn.data["voxels"].sum() == case.volume.size
-    assert bars.get_title(loc="left") == "54 % of the voxels lie within −200 to 200 HU"
+    assert bars.get_title(loc="left") == "54 % of the voxels lie\nwithin −200 to 200 HU"
 
 
 def test_another_cases_preparation_is_refused(case, prepared):

@@ -31,9 +31,10 @@ def results(tmp_path):
     return score_folders([tmp_path / "2d-mobilenet_v2-top", tmp_path / "3d-dsts-top"], tmp_path / "cohort")
 
 
-def test_each_network_is_shown_in_the_slice_with_the_most_tumour(results):
+def test_each_network_is_shown_in_the_slice_with_the_most_tumour(results, assert_legible):
     networks = ["2d-mobilenet_v2-top", "3d-dsts-top", "3d-dsts-bottom"]
     drawn = draw_side_by_side(take_examples(results, networks, ["volume-7"]), "test cohort")
+    assert_legible(drawn)
     data = drawn.data
     assert data["network"].tolist() == networks
     assert data["method"].tolist() == [*networks[:2], ""]
@@ -45,10 +46,11 @@ def test_each_network_is_shown_in_the_slice_with_the_most_tumour(results):
     assert data["note"].tolist() == ["", "", "no prediction"]
 
 
-def test_why_a_network_is_not_shown_is_told_in_its_panel(results):
+def test_why_a_network_is_not_shown_is_told_in_its_panel(results, assert_legible):
     networks = ["3d-dsts-top", "3d-dsts-default", "3d-dsts-bottom"]
     study = replace(results, trained=frozenset(networks[:2]))
     drawn = draw_side_by_side(take_examples(study, networks, ["volume-7"]), "test cohort")
+    assert_legible(drawn)
     assert texts_of(drawn) == [[], ["trained, not scored"], ["not trained"]]
     shutil.rmtree(results.folders["3d-dsts-top"])
     assert take_examples(study, networks[:1], ["volume-7"])[0].note == "no prediction"

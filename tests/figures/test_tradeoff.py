@@ -23,8 +23,9 @@ STUDY = pd.DataFrame(
 )
 
 
-def test_a_point_for_each_network_with_both_and_the_front_of_each_panel():
+def test_a_point_for_each_network_with_both_and_the_front_of_each_panel(assert_legible):
     drawn = draw_dice_against_cost(STUDY)
+    assert_legible(drawn)
     counts = drawn.data.groupby(["source", "cost"]).size().to_dict()
     theirs = {("theirs", cost): 3 for cost in ("parameters", "macs", "seconds")}
     assert counts == theirs | {("ours", "parameters"): 1, ("ours", "macs"): 1}
@@ -37,7 +38,7 @@ def test_a_point_for_each_network_with_both_and_the_front_of_each_panel():
 def test_printed_flops_are_called_so_and_a_row_has_one_scale_of_dice():
     panels = draw_dice_against_cost(STUDY.replace({"source": {"theirs": DISSERTATION}})).figure.axes
     assert [ax.get_xlabel().split(",")[0] for ax in panels[1::3]] == [
-        "FLOPs as printed per sample", "multiply-accumulates per sample"
+        "FLOPs as printed\nper sample", "multiply-accumulates\nper sample"
     ]  # fmt: skip
     assert len({ax.get_ylim() for ax in panels[:3]}) == 1
     assert panels[0].get_ylim()[1] > 0.3

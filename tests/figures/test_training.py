@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from lits_toolkit.errors import InputError
+from lits_toolkit.figures.drawn import new_axes
 from lits_toolkit.figures.training import draw_training_curves
 
 
@@ -97,3 +98,24 @@ def test_averaged_epochs_branch_off_and_their_average_may_be_kept(assert_legible
     assert [[4, 0.3], [5, 0.1]] in [line.get_xydata().tolist() for line in loss.lines]
     assert [[5, 0.2]] in [line.get_xydata().tolist() for line in loss.lines]
     assert_legible(drawn)
+
+
+def test_of_many_models_three_stand_side_by_side(assert_legible):
+    dice = [0.1, 0.2]
+    models = [history("tumor", dice).assign(model=f"3d-mobilenet_v2-{number}") for number in range(4)]
+    drawn = draw_training_curves(pd.concat(models), "phantom cohort")
+    assert_legible(drawn)
+    spots = [ax.get_subplotspec() for ax in drawn.figure.axes]
+    assert [(spot.rowspan.start, spot.colspan.start) for spot in spots] == [
+        (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (3, 0)
+    ]  # fmt: skip
+    titles = {ax.get_title(loc="left"): spot.rowspan.start for ax, spot in zip(drawn.figure.axes, spots, strict=True)}
+    assert titles["Tumour stage\n3d-mobilenet_v2-3"] == 2
+
+
+def test_axes_that_are_given_are_of_losses_and_then_of_dice():
+    _, axes = new_axes(2, 2, inches=(6, 4))
+    both = pd.concat([history("liver", [0.5]), history("tumor", [0.5])])
+    draw_training_curves(both, "phantom cohort", axes)
+    assert [ax.get_ylim()[1] for ax in axes[2:]] == [1, 1]
+    assert [ax.get_ylabel() for ax in axes] == ["loss", "", "Dice, whole validation cases", ""]
