@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
+from smoke import SMALL_MODEL, parse_arguments
 from timing import measure, median
 
 from lits_toolkit.data.sampling import REACH
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, models=[SMALL_MODEL], batch=1, size=64, repeat=1, rounds=1)
     if arguments.contender:
         run_one(arguments)
         return
