@@ -11,7 +11,7 @@ Each finished run is a row of OUTPUT/runs.csv; the same call goes on where it wa
 that of all cores together, and other work on the machine hardly matters. `learning_runs.csv` beside this file has the
 runs of docs/measurements.md; copied to OUTPUT/runs.csv, they are not run again.
 
-    python benchmarks/learning.py learning --minutes 15 --seeds 3
+    python benchmarks/learning.py learning --cpu-minutes 30 --seeds 3
 """
 
 import argparse
