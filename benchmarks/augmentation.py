@@ -2,7 +2,7 @@
 
 Ours: samples of 9 × 256 × 256 with their mask from prepared phantom cases, as training reads them, then all of
 Table 3.1 with noise and elastic fields. SciPy and MONAI get the same arrays and ranges and do less: no noise, and
-SciPy and RandAffine no elastic field. MONAI is no dependency: without it, a line says so.
+SciPy and RandAffine no elastic field.
 """
 
 import argparse
@@ -12,10 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from peers import MissingPeerError, require
 from scipy import ndimage
+from smoke import parse_arguments
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -39,7 +42,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=48, help="of each phantom")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=3, help="epochs of ours; the others run on a batch of the first")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, batch=2, cases=1, slices=16, threads=1, repeat=1)
     torch.set_num_threads(arguments.threads)
     keep_large_allocations()  # as training does
     with tempfile.TemporaryDirectory() as name:
@@ -120,12 +123,12 @@ def scipy_affine(batch: Batch) -> Batch:
 def monai_peers() -> dict[str, Callable[[Batch], Batch]]:
     """Its two transforms on image and mask with the table's ranges, sample by sample, as its datasets apply them."""
     try:
-        from monai.transforms import Rand2DElasticd, RandAffined
-    except ImportError:
-        print("MONAI is not installed: `pip install monai` in an environment of its own compares with it")
+        monai = require("monai.transforms")
+    except MissingPeerError as missing:
+        print(f"MONAI is left out: {missing}")
         return {}
     keys = ["image", "mask"]
-    ranges = {
+    ranges: dict[str, Any] = {
         "prob": 1.0,
         "rotate_range": math.radians(TABLE.rotation_degrees),
         "shear_range": math.tan(math.radians(TABLE.shear_degrees)),
@@ -136,11 +139,11 @@ def monai_peers() -> dict[str, Callable[[Batch], Batch]]:
     }
     spacing, reach = (TABLE.elastic_spacing,) * 2, (0, TABLE.elastic_pixels)
     transforms = {
-        "RandAffined": RandAffined(keys, **ranges),
-        "Rand2DElasticd": Rand2DElasticd(keys, spacing=spacing, magnitude_range=reach, **ranges),
+        "RandAffined": monai.RandAffined(keys, **ranges),
+        "Rand2DElasticd": monai.Rand2DElasticd(keys, spacing=spacing, magnitude_range=reach, **ranges),
     }
 
-    def applied(transform) -> Callable[[Batch], Batch]:
+    def applied(transform: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Callable[[Batch], Batch]:
         def run(batch: Batch) -> Batch:
             pairs = [transform({"image": image, "mask": target[None]}) for image, target in zip(*batch, strict=True)]
             return torch.stack([pair["image"] for pair in pairs]), torch.stack([pair["mask"][0] for pair in pairs])

@@ -1,8 +1,8 @@
 """How fast the slice browser scrolls: JupyterLab on this machine, a headless Chromium, one notch of the wheel a frame.
 
 Gives a line per case: slices drawn per second on the first way through the slices, and on the way back, when they are
-in the browser's cache; and how long after the last notch the last slice is there. `python benchmarks/browser.py CT …`
-takes NIfTI volumes; without any it draws a phantom of 512 × 512 × 100. A case without a mask gets a drawn one.
+in the browser's cache; and how long after the last notch the last slice is there. It takes NIfTI volumes; without any
+it draws a phantom. A case without a mask gets a drawn one.
 """
 
 import argparse
@@ -10,9 +10,11 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+from smoke import parse_arguments
 
 from lits_toolkit.data.case import Case
 from lits_toolkit.data.phantom import Plan, draw_case
@@ -55,9 +57,14 @@ def main() -> None:
     """Print a line per case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("volumes", nargs="*", type=Path)
-    volumes = parser.parse_args().volumes
-    cases = [read_case(path) for path in volumes] or [draw_case(Plan("phantom", (0, 0), 512, 100))]
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    parser.add_argument("--size", type=int, default=512, help="of the phantom")
+    parser.add_argument("--slices", type=int, default=100, help="of the phantom")
+    arguments = parse_arguments(parser, size=64, slices=16)
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        parser.error("no Chromium is installed (Debian: apt-get install chromium)")
+    cases = [read_case(path) for path in arguments.volumes]
+    cases = cases or [draw_case(Plan("phantom", (0, 0), arguments.size, arguments.slices))]
     with tempfile.TemporaryDirectory() as home, run_jupyterlab(Path(home)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         for case in cases:
@@ -65,11 +72,11 @@ def main() -> None:
         browser.close()
 
 
-def measure(case: Case, lab, browser) -> str:
+def measure(case: Case, lab: Any, browser: Browser) -> str:
     """Scroll through all slices and back."""
     mask = case.reference
     if mask is None:
-        mask = np.zeros(case.volume.shape, np.uint8)
+        mask = np.zeros_like(case.volume, np.uint8)
         mask[:, mask.shape[1] // 3 : mask.shape[1] // 2, mask.shape[2] // 4 : mask.shape[2] // 2] = 1
     np.savez(lab.folder / "case.npz", volume=case.volume, mask=mask, affine=case.grid.affine)
     lab.write_notebook("browse.ipynb", SHOW)
@@ -79,9 +86,8 @@ def measure(case: Case, lab, browser) -> str:
     page.wait_for_selector(".lits-image[data-slice='0']")
     page.wait_for_selector(".lits-lesions:not([hidden])", state="attached")
     last = len(case.volume) - 1
-    ways = [page.evaluate(SCROLL, notches) for notches in (last, -last)]
+    (first, settled, drawn), (again, _, _) = (page.evaluate(SCROLL, notches) for notches in (last, -last))
     page.close()
-    (first, settled, drawn), (again, _, _) = ways
     size = " × ".join(map(str, case.volume.shape[::-1]))
     return (
         f"{size}, one mask: {first:.0f} slices/s at first ({drawn:.0f} of {last} drawn, the last one "

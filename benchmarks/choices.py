@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from smoke import parse_arguments
 
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.reading import read_case
-from lits_toolkit.demo import MODEL, DemoSettings, train_settings
+from lits_toolkit.demo import MODEL, SMOKE, DemoSettings, train_settings
 from lits_toolkit.inference.cascade import predict_mask
 from lits_toolkit.inference.runtimes import open_model
 from lits_toolkit.metrics.overlap import count_overlap
@@ -22,8 +23,9 @@ from lits_toolkit.models.storage import load_model
 from lits_toolkit.study.workspace import Workspace
 from lits_toolkit.training.resume import TrainingCases
 from lits_toolkit.training.run import train
+from lits_toolkit.training.settings import Stage
 
-CHOICES: dict[str, list[dict[str, Any]]] = {
+CHOICES: dict[Stage, list[dict[str, Any]]] = {
     "liver": [{}, {"flip": True}, {"optimizer": "radam"}],
     "tumor": [{}, {"combine": "mask"}, {"start_from": None}, {"augment": False, "flip": False}],
 }
@@ -35,14 +37,18 @@ def main() -> None:
     parser.add_argument("workspace", type=Path, help="where `lits demo` has been run")
     parser.add_argument("--liver-epochs", type=int, default=1)
     parser.add_argument("--tumor-epochs", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, liver_epochs=1, tumor_epochs=1)
     workspace = Workspace(arguments.workspace).require()
     split = workspace.split
-    cases = TrainingCases(*(workspace.prepared_cases(part) for part in (split.train, split.validation)))
-    demo = DemoSettings(liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
+    cases = TrainingCases(workspace.prepared_cases(split.train), workspace.prepared_cases(split.validation))
+    demo = SMOKE if arguments.smoke else DemoSettings()
+    demo = replace(demo, liver_epochs=arguments.liver_epochs, tumor_epochs=arguments.tumor_epochs)
     for stage, choices in CHOICES.items():
+        usual = train_settings(stage, demo)
+        if usual.start_from is not None:
+            usual = replace(usual, start_from=str(workspace.model("liver", MODEL)))
         for changed in choices:
-            settings = replace(train_settings(stage, demo), **changed)
+            settings = replace(usual, **changed)
             with tempfile.TemporaryDirectory() as folder:
                 started = time.perf_counter()
                 train(folder, cases, settings, progress=False)
@@ -51,7 +57,7 @@ def main() -> None:
             print(f"{stage}, {changed or 'as in the demo'}: Dice per case {score:.3f}, {seconds:.0f} s", flush=True)
 
 
-def score_held_out(workspace: Workspace, folder: str, stage: str) -> list[float]:
+def score_held_out(workspace: Workspace, folder: str, stage: Stage) -> list[float]:
     """Dice of each held-out case: of the liver, or of the tumours inside the reference's liver."""
     model = open_model(load_model(folder))
     tumor_model = open_model(load_model(workspace.model("tumor", MODEL))) if stage == "liver" else model

@@ -11,7 +11,7 @@ Each finished run is a row of OUTPUT/runs.csv; the same call goes on where it wa
 that of all cores together, and other work on the machine hardly matters. `learning_runs.csv` beside this file has the
 runs of docs/measurements.md; copied to OUTPUT/runs.csv, they are not run again.
 
-    python benchmarks/learning.py learning --minutes 15 --seeds 3
+    python benchmarks/learning.py learning --cpu-minutes 30 --seeds 3
 """
 
 import argparse
@@ -25,9 +25,10 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from smoke import parse_arguments
 
 from lits_toolkit.data.case import LIVER, TUMOR
 from lits_toolkit.data.phantom import plan_random, write_cohort
@@ -38,6 +39,9 @@ from lits_toolkit.files import replacing
 from lits_toolkit.metrics.overlap import count_overlap
 from lits_toolkit.metrics.statistics import paired_difference
 from lits_toolkit.study.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lits_toolkit.models.storage import Model
 
 PEER_NAMES = ("smp-unet", "monai-basicunet")
 KEY = ("contender", "peers", "seed", "minutes", "clock", "crop")
@@ -61,7 +65,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value, help="of the cohort")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    little = {"minutes": 0.02, "cpu_minutes": 0.02, "seeds": 1, "crop": 0, "threads": 1}
+    arguments = parse_arguments(parser, **little, train=2, validation=1, test=2, size=64, slices=16)
     if arguments.contender:
         run_one(arguments)
         return
@@ -193,7 +198,7 @@ def run_one(arguments: argparse.Namespace) -> None:
     print(json.dumps(row | {case: dice[case] for case in workspace.split.test}))
 
 
-def score(workspace: Workspace, name: str, model: Any) -> float:
+def score(workspace: Workspace, name: str, model: "Model") -> float:
     """Tumour Dice of one case, inside the reference's liver."""
     from lits_toolkit.inference.cascade import predict_tumor
     from lits_toolkit.inference.runtimes import open_model

@@ -3,6 +3,8 @@
 import argparse
 
 import torch
+from smoke import SMALL_MODEL, parse_arguments
+from torch import Tensor
 
 from lits_toolkit.models.catalogue import build_model
 from lits_toolkit.models.memory import keep_large_allocations
@@ -15,13 +17,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="2d-mobilenet_v2-default")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--repeat", type=int, default=7)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, model=SMALL_MODEL, batch=2, sizes=[32], repeat=1)
     keep_large_allocations()
     network = build_model(arguments.model)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.RAdam(network.parameters(), 1e-4)
-    for size in (128, 256):
+    for size in arguments.sizes:
         images = torch.rand(arguments.batch, 9, size, size).contiguous(memory_format=torch.channels_last)
         targets = torch.randint(0, 2, (arguments.batch, size, size))
         for bf16 in (False, True):
@@ -34,7 +37,9 @@ def main() -> None:
             print(f"{size}×{size} {name}: training {per_sample[0]:.1f} ms, inference {per_sample[1]:.1f} ms per sample")
 
 
-def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, images, targets, bf16: bool) -> None:
+def step(
+    network: torch.nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, bf16: bool
+) -> None:
     """One training step."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         loss = build_loss("cross_entropy+dice")(network(images), targets)
@@ -44,7 +49,7 @@ def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, images, tar
 
 
 @torch.inference_mode()
-def infer(network: torch.nn.Module, images: torch.Tensor, bf16: bool) -> None:
+def infer(network: torch.nn.Module, images: Tensor, bf16: bool) -> None:
     """One forward pass."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         network(images)

@@ -1,4 +1,4 @@
-"""Others' networks, as their users build them: 9 slices in, 2 classes out. A peer that is not installed says how to."""
+"""Others' networks, as their users build them: 9 slices in, 2 classes out."""
 
 import importlib
 import importlib.util
@@ -9,39 +9,33 @@ from types import ModuleType
 
 from torch import nn
 
-INSTALL = {
-    "segmentation_models_pytorch": "pip install huggingface_hub safetensors pyyaml && "
-    "pip install --no-deps segmentation-models-pytorch timm",
-    "monai": "pip install --no-deps monai",
-}
-"""Without their dependencies, which would bring torchvision and with it another build of torch."""
-
 
 class MissingPeerError(Exception):
-    """Its message says how to install it."""
+    """Its message says which, and where it is written how to install it."""
 
 
 def smp_unet() -> nn.Module:
     """U-Net with EfficientNet-b0 of segmentation-models-pytorch, from scratch."""
-    smp = _require("segmentation_models_pytorch")
+    if importlib.util.find_spec("torchvision") is None:
+        sys.meta_path.append(_Torchvision())
+    smp = require("segmentation_models_pytorch")
     return smp.Unet("efficientnet-b0", encoder_weights=None, in_channels=9, classes=2)
 
 
 def monai_basic_unet() -> nn.Module:
     """BasicUNet of MONAI in 2D, its widths as they are by default."""
-    _require("monai")
-    return importlib.import_module("monai.networks.nets").BasicUNet(2, 9, 2)
+    return require("monai.networks.nets").BasicUNet(2, 9, 2)
 
 
 PEERS: dict[str, Callable[[], nn.Module]] = {"smp-unet": smp_unet, "monai-basicunet": monai_basic_unet}
 
 
-def _require(package: str) -> ModuleType:
+def require(module: str) -> ModuleType:
+    """Import a peer's module; MissingPeerError where the peer is not installed."""
+    package = module.split(".")[0]
     if importlib.util.find_spec(package) is None:
-        raise MissingPeerError(f"{package} is not installed: {INSTALL[package]}")
-    if importlib.util.find_spec("torchvision") is None:
-        sys.meta_path.append(_Torchvision())
-    return importlib.import_module(package)
+        raise MissingPeerError(f"{package} is not installed; docs/measurements.md says how")
+    return importlib.import_module(module)
 
 
 class _Torchvision:

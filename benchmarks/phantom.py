@@ -12,18 +12,20 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 from scipy import fft, ndimage
+from smoke import parse_arguments
 
 from lits_toolkit.data.case import TUMOR, Case
 from lits_toolkit.data.layouts import find_cases
 from lits_toolkit.data.phantom import Plan, draw_case, plan_dissertation
 from lits_toolkit.data.phantom.case import frame
+from lits_toolkit.data.phantom.layer import Layer
 from lits_toolkit.data.phantom.organs import great_vessel_layers, spleen_layers
 from lits_toolkit.data.phantom.patient import Patient, draw_patient
 from lits_toolkit.data.phantom.space import Part
@@ -64,18 +66,20 @@ def main() -> None:
     """Print what drawing takes, or the table of realism."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", type=Path, help="a folder of CT in the LiTS layout")
-    parser.add_argument("--phantoms", type=int, default=12, help="how many are measured beside it, at 512 × 512")
+    parser.add_argument("--phantoms", type=int, default=12, help="how many are measured beside it")
+    parser.add_argument("--size", type=int, default=512, help="of these, in pixels")
     parser.add_argument("--dissertation", action="store_true", help="count the tumours of the 131 cases; takes long")
     parser.add_argument("--draw", type=int, nargs=2, metavar=("SIZE", "SLICES"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, phantoms=1, size=64)
     if arguments.draw:
         draw(*arguments.draw)
     elif arguments.dissertation:
-        count_tumors()
+        plans = plan_dissertation()
+        count_tumors([min(plans, key=lambda plan: plan.expected_slices)] if arguments.smoke else plans)
     elif arguments.real:
-        print_table(arguments.real, arguments.phantoms)
+        print_table(arguments.real, arguments.phantoms, arguments.size)
     else:
-        for size, slices in ((512, 100), (256, 48)):
+        for size, slices in ((64, 16),) if arguments.smoke else ((512, 100), (256, 48)):
             subprocess.run(
                 [sys.executable, __file__, "--draw", str(size), str(slices)],
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -93,9 +97,8 @@ def draw(size: int, slices: int) -> None:
     print(f"{size}×{size}×{slices}: {taken:.1f} s, peak {peak:.0f} MiB, of which the case itself is {result:.0f} MiB")
 
 
-def count_tumors() -> None:
+def count_tumors(plans: Sequence[Plan]) -> None:
     """Of each case of the dissertation's cohort: tumours and tumour voxels as planned and as drawn."""
-    plans = plan_dissertation()
     drawn = Parallel(-1, return_as="generator")(delayed(drawn_tumors)(plan) for plan in plans)
     furthest = 0.0
     for plan, (tumors, voxels) in zip(plans, drawn, strict=True):
@@ -115,11 +118,11 @@ def drawn_tumors(plan: Plan) -> tuple[int, int]:
     return len(find_lesions(tumor)), int(np.count_nonzero(tumor))
 
 
-def print_table(folder: Path, phantoms: int) -> None:
+def print_table(folder: Path, phantoms: int, size: int) -> None:
     """Median and 10 to 90 % of the phantoms, and each real CT, as Markdown."""
     drawn = []
     for index in range(phantoms):
-        plan = Plan(f"volume-{index}", (0, index), 512, None)
+        plan = Plan(f"volume-{index}", (0, index), size, None)
         case = draw_case(plan)
         drawn.append(measure(case, phantom_regions(plan, case)))
     real = {}
@@ -243,7 +246,7 @@ def phantom_regions(plan: Plan, case: Case) -> dict[str, np.ndarray]:
     return regions
 
 
-def whatever_is_drawn(part: Part, patient: Patient, layers) -> np.ndarray:
+def whatever_is_drawn(part: Part, patient: Patient, layers: Callable[[Patient], list[Layer]]) -> np.ndarray:
     """The level of what is inside the first of an organ's layers however chance draws it in this patient."""
     drawn = [layers(replace(patient, random=np.random.default_rng(seed)))[0] for seed in range(5)]
     return np.max([layer.level(part) for layer in drawn], 0)

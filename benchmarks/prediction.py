@@ -4,8 +4,7 @@ Ours are run by `lits predict`'s runners. The peer is run as its users run it, i
 converted by OpenVINO and quantised by NNCF as ours are. Every contender has a process of its own, in turn, `--rounds`
 times; the median batch counts. The weights are random, which changes no time.
 
-    python benchmarks/prediction.py              # the goals: 12 times the peer in torch, 1.8 times it in int8
-    python benchmarks/prediction.py --batch 1    # one slice at a time
+    python benchmarks/prediction.py    # the goals: 12 times the peer in torch, 1.8 times it in int8
 """
 
 import argparse
@@ -15,6 +14,7 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
+from smoke import SMALL_MODEL, parse_arguments
 from timing import measure, median
 
 from lits_toolkit.data.sampling import REACH
@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contender", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    runtimes = ["openvino-int8", "torch"]
+    arguments = parse_arguments(parser, models=[SMALL_MODEL], runtimes=runtimes, batch=1, size=64, repeat=1, rounds=1)
     if arguments.contender:
         run_one(arguments)
         return

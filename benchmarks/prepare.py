@@ -3,9 +3,11 @@
 import argparse
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from smoke import parse_arguments
 
 from lits_toolkit.data.doctor import check_case
 from lits_toolkit.data.layouts import find_cases
@@ -17,6 +19,9 @@ from lits_toolkit.data.prepared import FORMATS, PreparedCase, normalise
 from lits_toolkit.data.reading import read_case
 from lits_toolkit.models.timing import seconds
 
+Reading = Callable[[int, int], np.ndarray]
+"""Slices from the first to before the last."""
+
 
 def main() -> None:
     """Print one line per step of preparing, then one per form of the prepared case."""
@@ -25,7 +30,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=120, help="of the phantom, 512 × 512")
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--repeat", type=int, default=5)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, slices=16, size=64, repeat=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         measure(arguments.ct or write_phantom(folder, arguments.slices), folder, arguments.size, arguments.repeat)
@@ -34,6 +39,7 @@ def main() -> None:
 def write_phantom(folder: Path, slices: int) -> Path:
     """A phantom CT with its mask beside it, as LiTS NIfTI."""
     case = make_phantom(0, size=512, slices=slices)
+    assert case.reference is not None
     write_mask(case.reference, case.grid, folder / "segmentation-0.nii.gz")
     write_volume(case.volume, case.grid, folder / "volume-0.nii.gz")
     return folder / "volume-0.nii.gz"
@@ -60,7 +66,7 @@ def measure(ct: Path, folder: Path, size: int, repeat: int) -> None:
     line("np.savez_compressed of the same", written, path, read_plain(path), len(hu), repeat)
 
 
-def line(name: str, written: float, path: Path, read, slices: int, repeat: int) -> None:
+def line(name: str, written: float, path: Path, read: Reading, slices: int, repeat: int) -> None:
     """Write, size and the median read of 9 slices at random, after one to warm up."""
     starts = np.random.default_rng(0).integers(0, max(slices - 9, 1), 10 * repeat if path.suffix == ".b2nd" else repeat)
     read(0, 9)
@@ -68,7 +74,7 @@ def line(name: str, written: float, path: Path, read, slices: int, repeat: int) 
     print(f"{name:32}{written:9.2f}{path.stat().st_size / 1e6:8.1f}{1000 * statistics.median(times):13.2f}")
 
 
-def read_plain(path: Path):
+def read_plain(path: Path) -> Reading:
     """Slices of a plain .npz, which is decompressed whole."""
 
     def read(start: int, stop: int) -> np.ndarray:

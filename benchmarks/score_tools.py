@@ -7,12 +7,15 @@ versions can run in an environment of its own.
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 SPACING_MM = (1.0, 0.75, 0.75)
+Regions = tuple[np.ndarray, np.ndarray]
 
 
 class Pair:
@@ -23,12 +26,16 @@ class Pair:
         lesions = np.load(folder / "lesions.npz")
         self.lesions = [(lesions[f"reference_{n}"], lesions[f"prediction_{n}"]) for n in range(len(lesions) // 2)]
 
-    def regions(self) -> list[tuple[np.ndarray, np.ndarray]]:
+    def regions(self) -> list[Regions]:
         """Of both masks, the liver and the tumour."""
         return [(self.reference >= 1, self.prediction >= 1), (self.reference == 2, self.prediction == 2)]
 
 
-def ours():
+Score = Callable[[Pair], float | tuple[float, float]]
+"""Gives the liver's ASSD, or the mean distances of both directions."""
+
+
+def ours() -> Score:
     """Every measure of liver, tumour and lesions, and the official score."""
     from lits_toolkit.data.case import Grid
     from lits_toolkit.study.case_scores import score_on_grid
@@ -42,25 +49,25 @@ def ours():
     return score
 
 
-def our_distances():
+def our_distances() -> Score:
     """ASSD, RMSD and MSSD of liver, tumour and lesions: what DeepMind's and panoptica's distances are held against."""
     from lits_toolkit.metrics.surface import surface_distances
 
     def score(pair: Pair) -> float:
-        found = [surface_distances(*regions, SPACING_MM) for regions in pair.regions() + pair.lesions]
+        found = [surface_distances(one, other, SPACING_MM) for one, other in pair.regions() + pair.lesions]
         figures = [(distances.assd_mm, distances.rmsd_mm, distances.mssd_mm) for distances in found]
         return figures[0][0]
 
     return score
 
 
-def deepmind():
+def deepmind() -> Score:
     """Average and largest surface distance of liver, tumour and lesions."""
     # it was written for NumPy 1 and an older SciPy: give it the names that have gone
     from scipy import ndimage
 
-    np.bool, np.inf = bool, np.inf
-    ndimage.filters = ndimage.morphology = ndimage
+    for module, name, value in ((np, "Inf", np.inf), (ndimage, "filters", ndimage), (ndimage, "morphology", ndimage)):
+        setattr(module, name, value)
     import surface_distance
 
     def score(pair: Pair) -> tuple[float, float]:
@@ -74,7 +81,7 @@ def deepmind():
     return score
 
 
-def panoptica():
+def panoptica() -> Score:
     """Its default measures (Dice, IoU, ASSD, RVD) of the liver and of each matched lesion."""
     from panoptica import (
         ConnectedComponentsInstanceApproximator,
@@ -98,7 +105,7 @@ def panoptica():
     return score
 
 
-def monai():
+def monai() -> Score:
     """Dice, average symmetric surface distance and Hausdorff distance of liver and tumour."""
     import torch
     from monai.metrics import DiceMetric, compute_average_surface_distance, compute_hausdorff_distance
@@ -106,7 +113,7 @@ def monai():
     def score(pair: Pair) -> float:
         masks = [torch.from_numpy(np.stack(regions))[None] for regions in zip(*pair.regions(), strict=True)]
         reference, prediction = masks
-        options = {"include_background": True, "spacing": SPACING_MM}
+        options: dict[str, Any] = {"include_background": True, "spacing": SPACING_MM}
         DiceMetric(include_background=True)(prediction, reference)
         compute_hausdorff_distance(prediction, reference, **options)
         return float(compute_average_surface_distance(prediction, reference, symmetric=True, **options)[0, 0])
@@ -114,14 +121,14 @@ def monai():
     return score
 
 
-def medpy():
+def medpy() -> Score:
     """ASSD of the liver alone."""
     from medpy.metric import binary
 
     return lambda pair: binary.assd(pair.prediction >= 1, pair.reference >= 1, SPACING_MM)
 
 
-def scipy():
+def scipy() -> Score:
     """ASSD of the liver alone as one would write it: borders of 18 neighbours, distance transforms of the box."""
     from scipy import ndimage
 

@@ -5,18 +5,14 @@ same, moved by a voxel and with every tenth tumour missing. Each tool has a proc
 what it computes) and its default settings. Seconds are the processor's, of all threads together, which other work on
 the machine lengthens less than the clock's; memory is the peak beyond the two masks.
 
-Tools that are missing are skipped. In the environment of lits_toolkit:
+Tools that are missing are named and left out; panoptica pins old versions, and has an environment of its own:
 
-    pip install monai medpy surface-distance-based-measures
-
-panoptica pins old versions, and has an environment of its own:
-
-    python -m venv panoptica && panoptica/bin/pip install panoptica
     python benchmarks/scores.py --panoptica panoptica/bin/python
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,11 +22,12 @@ from typing import Any
 
 import numpy as np
 from score_tools import SPACING_MM
+from smoke import parse_arguments
 
 from lits_toolkit.metrics.boxes import joint_box
 from lits_toolkit.metrics.lesions import find_lesions, give_prediction
 
-PACKAGES = {"deepmind": "surface-distance-based-measures", "panoptica": "panoptica", "monai": "monai", "medpy": "medpy"}
+PEERS = ("deepmind", "panoptica", "monai", "medpy")
 TOOLS = {
     "ours": "ours: every measure and the official score",
     "our_distances": "ours: the distances of liver, tumour, lesions",
@@ -51,7 +48,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7, help="of ours, of which the median is taken")
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
     parser.add_argument("--panoptica", default=sys.executable, help="the Python of panoptica's environment")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, size=96, slices=[40], lesions=3, repeat=1)
     for slices in arguments.slices:
         with TemporaryDirectory() as folder:
             write_pair(Path(folder), slices, arguments.size, arguments.lesions)
@@ -89,19 +86,21 @@ def write_pair(folder: Path, slices: int, size: int, lesions: int) -> None:
 
 def run(python: str, tool: str, folder: str, repeat: int) -> dict[str, Any] | None:
     """What a tool's process prints; None where the tool is not installed."""
-    command = [python, Path(__file__).with_name("score_tools.py"), tool, folder, str(repeat)]
+    if shutil.which(python) is None:
+        return None
+    command = [python, str(Path(__file__).with_name("score_tools.py")), tool, folder, str(repeat)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if "ModuleNotFoundError" in done.stderr and tool in PACKAGES:
+    if "ModuleNotFoundError" in done.stderr and tool in PEERS:
         return None
     if done.returncode:
         raise SystemExit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])  # panoptica asks for citations before
+    return dict(json.loads(done.stdout.splitlines()[-1]))  # panoptica asks for citations before
 
 
 def line(tool: str, took: dict[str, Any] | None, ours: dict[str, Any] | None) -> str:
     """A row of the table."""
     if took is None:
-        return f"{TOOLS[tool]:<52} not installed: pip install {PACKAGES[tool]}"
+        return f"{TOOLS[tool]:<52} is not installed; docs/measurements.md says how"
     ratio = f"{took['seconds'] / ours['seconds']:5.1f} ×" if ours else ""
     assd = " and ".join(f"{value:.4f}" for value in np.atleast_1d(took["assd_mm"]))
     return f"{TOOLS[tool]:<52}{took['seconds']:7.2f} s {ratio} {took['bytes'] / 1e6:6.0f} MB   liver {assd} mm"

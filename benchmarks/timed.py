@@ -51,7 +51,7 @@ class TimedTask(SegmentationTask):
     def take(self, network: nn.Module, channels_last: bool) -> None:
         """Train this network of nine slices in place of the catalogue's."""
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.network = network.to(memory_format=self.memory_format)  # type: ignore[assignment, call-overload]
+        self.network = network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         self.network.dimensions = 2
 
     def rate_at(self, step: int) -> float:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from smoke import SMALL_MODEL, parse_arguments
 from timing import measure, median
 
 from lits_toolkit.data.sampling import REACH
@@ -44,11 +45,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--contender", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, models=[SMALL_MODEL], batch=2, size=64, steps=1, rounds=1, threads=1)
     if arguments.contender:
         run_one(arguments)
         return
-    if arguments.all:
+    if arguments.all and not arguments.smoke:
         arguments.models = list(encoders())
     if arguments.profile:
         for name in (*arguments.models, PEER):
@@ -118,7 +119,7 @@ def our_step(name: str, batch: int, size: int) -> tuple[Callable[[], None], str]
     settings = TrainSettings() if name == PEER + TUNED else TrainSettings(model=name)
     task = SegmentationTask(settings, steps_per_epoch=1000)
     if name == PEER + TUNED:
-        task.network = smp_unet().to(memory_format=task.memory_format)  # type: ignore[assignment, call-overload]
+        task.network = smp_unet().to(memory_format=task.memory_format)  # type: ignore[call-overload]
         task.network.dimensions = 2
     return training_step(task, batch, size)
 

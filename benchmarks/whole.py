@@ -11,18 +11,22 @@ import sys
 import tempfile
 from pathlib import Path
 
+from smoke import parse_arguments
+
+MODEL = "2d-mobilenet_v2-default"
+
 
 def main() -> None:
     """Print one line per part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--slices", type=int, default=400)
-    parser.add_argument("--liver", default="2d-mobilenet_v2-default")
-    parser.add_argument("--tumor", default="2d-mobilenet_v2-default")
+    parser.add_argument("--liver", default=MODEL)
+    parser.add_argument("--tumor", default=MODEL)
     parser.add_argument("--runtime", default="auto")
     parser.add_argument("--box", action="store_true")
     parser.add_argument("--predict", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(parser, slices=16, liver=MODEL, tumor=MODEL)
     if arguments.predict is not None:
         print(json.dumps(predict(arguments)))
         return
@@ -56,17 +60,17 @@ def predict(arguments: argparse.Namespace) -> dict:
     from lits_toolkit.study.workspace import Workspace
 
     study = Workspace(arguments.workspace)
-    models = [load_model(study.model(stage, getattr(arguments, stage))) for stage in ("tumor", "liver")]
+    tumor, liver = (load_model(study.model(stage, getattr(arguments, stage))) for stage in ("tumor", "liver"))
     settings = PredictSettings(runtime=arguments.runtime, box=arguments.box)
     case = CaseFiles("volume-0", arguments.predict)
     with tempfile.TemporaryDirectory() as folder:
-        (found,) = predict_cases([case], folder, *models, settings)
+        (found,) = predict_cases([case], folder, tumor, liver, settings)
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "seconds": found.seconds,
         "cpu_s": used.ru_utime + used.ru_stime,
         "peak_gb": used.ru_maxrss * 1024 / 1e9,
-        "estimated_gb": estimate_memory_gb(read_shapes([case]).values(), models),
+        "estimated_gb": estimate_memory_gb(read_shapes([case]).values(), [tumor, liver]),
     }
 
 
