@@ -8,6 +8,8 @@ from lits_toolkit.models.catalogue import build_model, model_names
 from lits_toolkit.models.cost import input_shape
 
 NAMES = model_names()
+OTHERS_SLOW = [pytest.param(name, marks=() if name.endswith("default") else pytest.mark.slow) for name in NAMES]
+"""All networks, those of other layouts than the default in the slow suite."""
 
 
 def logits_shape(batch, dimensions, size):
@@ -25,7 +27,7 @@ def images(name, size=64, batch=1):
     return torch.rand((batch, *input_shape(evaluated(name).dimensions, size)[1:]), generator=random)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OTHERS_SLOW)
 def test_from_a_whole_slice_or_block_a_gradient_reaches_every_parameter(name):
     dead = None
     for seed in range(4):  # a gate squeezed to four features by ReLU may happen to be dead in one random network
@@ -64,9 +66,7 @@ def test_channels_last_gives_the_same(name):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name.endswith("default") else pytest.mark.slow) for name in NAMES]
-)
+@pytest.mark.parametrize("name", OTHERS_SLOW)
 def test_an_exported_network_gives_the_same(name):
     network, given = evaluated(name), images(name)
     exported = torch.export.export(network, (given,)).module()

@@ -374,6 +374,7 @@ def test_a_network_of_3d_blocks_is_trained_too(cases, tmp_path):
     assert 0 < read_history(folder)[0]["validation_loss"] < 3
 
 
+@pytest.mark.slow
 def test_one_case_is_learnt_by_heart(tmp_path):
     """Within a minute: what is learnt has nothing to be told apart from."""
     case = make_phantom(0, size=64, slices=16)
