@@ -150,6 +150,7 @@ def states(workspace, **given):
     return [each.state for each in list_exhibits(workspace, **given)]
 
 
+@pytest.mark.slow
 def test_what_is_up_to_date_is_left_and_what_is_stale_says_why(registered, write_notebook, workspace, console):
     draws = [DRAW.format("a"), "Path(figures, 'times.txt').open('a').write('x')"]
     registered(a=draws, b=[DRAW.format("b")], parameters="count: int = 1\n")

@@ -309,6 +309,7 @@ def test_no_more_than_four_runs_are_compared(study):
     browser.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_keys_and_clicks_in_the_plot_open_cases_and_a_reopened_notebook_has_a_picture(study, jupyterlab, chromium):
     jupyterlab.write_notebook(
