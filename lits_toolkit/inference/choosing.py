@@ -69,9 +69,8 @@ def find_candidates(model: Model, aside: Executor | None = None) -> Candidates:
     return Candidates(openings, [f"{runtime}: {reason}" for runtime, reason in reasons.items() if reason])
 
 
-def choose(model: Model, windows: np.ndarray, candidates: Candidates | None = None) -> Choice:
+def choose(model: Model, windows: np.ndarray, candidates: Candidates) -> Choice:
     """Try each candidate on a batch of windows and take the fastest of those that agree with fp32 torch."""
-    candidates = candidates or find_candidates(model)
     notes = list(candidates.notes)
     torch_run = candidates.openings["torch"]()
     some = np.ascontiguousarray(windows[:: -(-len(windows) // TRIED)])

@@ -70,9 +70,10 @@ def open_model(model: Model, runtime: str = "torch", aside: Executor | None = No
 def _open_auto(model: Model, aside: Executor | None) -> Runner:
     from lits_toolkit.inference.choosing import choose, find_candidates
 
-    candidates = find_candidates(model, aside)
+    begun = None if aside is None else find_candidates(model, aside)
 
     def first(windows: np.ndarray) -> np.ndarray:
+        candidates = begun or find_candidates(model)
         choice = choose(model, windows, candidates)
         candidates.openings.clear()  # the others are let go before the batch takes its memory
         runner.runtime, runner.run, runner.notes = choice.runtime, choice.run, choice.notes
