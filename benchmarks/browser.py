@@ -6,7 +6,6 @@ it draws a phantom. A case without a mask gets a drawn one.
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +20,7 @@ from lits_toolkit.data.phantom import Plan, draw_case
 from lits_toolkit.data.reading import read_case
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from viewer.conftest import run_jupyterlab
+from viewer.conftest import NO_CHROMIUM, find_chromium, run_jupyterlab
 
 SHOW = """
 import numpy as np
@@ -60,9 +59,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512, help="of the phantom")
     parser.add_argument("--slices", type=int, default=100, help="of the phantom")
     arguments = parse_arguments(parser, size=64, slices=16)
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = find_chromium()
     if path is None:
-        parser.error("no Chromium is installed (Debian: apt-get install chromium)")
+        parser.error(NO_CHROMIUM)
     cases = [read_case(path) for path in arguments.volumes]
     cases = cases or [draw_case(Plan("phantom", (0, 0), arguments.size, arguments.slices))]
     with tempfile.TemporaryDirectory() as home, run_jupyterlab(Path(home)) as lab, sync_playwright() as playwright:

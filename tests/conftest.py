@@ -32,6 +32,7 @@ def pytest_runtest_setup(item):
 
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+NO_REAL_CT = "the real CT is not part of the project and not on this machine"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def real_ct():
     """A folder of real CT in the LiTS layout, which lies beside the clone on some machines."""
     folder = SHARED / "lits"
     if not folder.is_dir():
-        pytest.skip("the real CT is not part of the project and not on this machine")
+        pytest.skip(NO_REAL_CT)
     return folder
 
 

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SHARED
+from conftest import NO_REAL_CT, SHARED
+from viewer.conftest import NO_CHROMIUM, find_chromium
 
 from lits_toolkit.cli import main
 
@@ -109,9 +110,9 @@ def lacks_ct(command, place):
 @pytest.mark.parametrize("command", PRINTED + FURTHER, ids=" ".join)
 def test_a_benchmark_prints_its_table(command, room):
     if lacks_ct(command, room):
-        pytest.skip("the real CT is not part of the project and not on this machine")
-    if script(command) == "browser" and not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+        pytest.skip(NO_REAL_CT)
+    if script(command) == "browser" and find_chromium() is None:
+        pytest.skip(NO_CHROMIUM)
     places = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1"}
     words = [sys.executable, *command[1:], "--smoke"]
@@ -132,6 +133,6 @@ def test_the_commands_of_lits_run_one_after_the_other(room, monkeypatch):
         if command not in left_out and command[1] != "export":
             run_lits(command, monkeypatch)
     if left_out:
-        pytest.skip("the real CT is not part of the project and not on this machine")
+        pytest.skip(NO_REAL_CT)
     assert len(list((room / "masks").glob("segmentation-*.nii.gz"))) == 3
     assert (room / "scores" / "cases.csv").is_file()

@@ -129,12 +129,20 @@ def _wait_for_server(server: subprocess.Popen, url: str, log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
+NO_CHROMIUM = "no Chromium is installed (Debian: apt-get install chromium)"
+
+
+def find_chromium() -> str | None:
+    """Where a Chromium is installed."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A headless Chromium; the tests are skipped where none is installed."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = find_chromium()
     if path is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+        pytest.skip(NO_CHROMIUM)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
